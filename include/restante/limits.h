@@ -1,0 +1,96 @@
+/*
+ * Every limit of the server, with the clause or the reason it comes from. What the operator may
+ * change is an option of the same meaning in restante.conf(5); these are then the defaults.
+ */
+#ifndef RESTANTE_LIMITS_H
+#define RESTANTE_LIMITS_H
+
+/* --- POP3 ------------------------------------------------------------------------------- */
+/* RFC 2449 section 4: a server with CAPA accepts 255 octets including CRLF; we are generous. */
+#define POP3_LINE_MAX 512
+/* RFC 2449 section 4: the first line of a reply has at most 512 octets including CRLF. */
+#define POP3_REPLY_MAX 512
+/* RFC 1939 section 7: a unique-id has 1 to 70 octets of 0x21 to 0x7E. */
+#define POP3_UIDL_MAX 70
+/* A user name as USER, APOP and AUTH give it: an address has at most 254 octets. */
+#define POP3_USER_MAX 255
+/* RFC 1939 section 3: an inactivity timer lasts at least ten minutes. */
+#define POP3_INACTIVITY_SECONDS 600
+/* From accept to a good password, absolute: not an inactivity timer, so it may be short. */
+#define POP3_LOGIN_SECONDS 60
+/* Errors in a row before and after login; Dovecot's figures, which no real client reaches. */
+#define POP3_ERRORS_BEFORE_LOGIN 3
+#define POP3_ERRORS_AFTER_LOGIN 20
+/* Refused credentials on one connection. */
+#define POP3_LOGIN_ATTEMPTS 3
+
+/* --- LMTP ------------------------------------------------------------------------------- */
+/* RFC 5321 section 4.5.3.1.4: 512 octets; parameters of extensions raise it (SIZE, SMTPUTF8). */
+#define LMTP_LINE_MAX 2048
+/* RFC 5321 section 4.5.3.1.3: a path has at most 256 octets. */
+#define LMTP_PATH_MAX 256
+#define LMTP_LOCAL_PART_MAX 64
+#define LMTP_DOMAIN_MAX 255
+/* RFC 5321 section 4.5.3.1.8: at least 100 recipients. */
+#define LMTP_RECIPIENTS_MAX 100
+/* Maildrops that all recipients of one message stand for together (an alias may name many). */
+#define LMTP_TARGETS_MAX 1000
+#define LMTP_ERRORS 20
+/* RFC 5321 section 4.5.3.2.7: a server waits at least five minutes for the next command. */
+#define LMTP_INACTIVITY_SECONDS 300
+/* message_size, octets; 0 in the configuration means no limit but this machine's disk. */
+#define LMTP_MESSAGE_OCTETS (UINT64_C(128) << 20)
+
+/* --- accounts --------------------------------------------------------------------------- */
+/* RFC 5321 section 4.5.3.1: local-part 64 + "@" + domain 255, path 256 less "<" and ">". */
+#define ADDRESS_MAX 320
+/* Anything longer is no password that a person or an app uses (PLAIN: RFC 4616 wants 255). */
+#define PASSWORD_MAX 1024
+/*
+ * What a stored hash may ask of a hasher, at most: hashes come from administrators and imports,
+ * and one of them must not stop every other login.
+ */
+#define PASSWORD_ROUNDS_MAX 10000000            /* PBKDF2, SCRAM, sha-crypt: some seconds */
+#define PASSWORD_BCRYPT_COST_MAX 17             /* 2^17: some seconds */
+#define PASSWORD_MEMORY_KIB_MAX (1024 * 1024)   /* yescrypt, scrypt, argon2 */
+#define PASSWORD_PASSES_MAX 64                  /* argon2 */
+#define PASSWORD_WORK_KIB_MAX (4 * 1024 * 1024) /* argon2, memory times passes: some seconds */
+/* DESIGN: aliases expand at most 8 deep, to at most 100 maildrops. */
+#define ALIAS_DEPTH_MAX 8
+#define ALIAS_TARGETS_MAX 100
+
+/* clear_password_networks: what fits a line of `config show`; each connection looks at all. */
+#define CLEAR_PASSWORD_NETWORKS_MAX 64
+
+/* --- connections and the pool ----------------------------------------------------------- */
+#define CONNECTIONS_MAX 12000 /* total; lowered at start to what NOFILE allows */
+/* Per IPv4 address or IPv6 /64; loopback and unix sockets are exempt. */
+#define CONNECTIONS_PER_PREFIX_MAX 50
+#define TURN_COMMANDS 32         /* a worker's turn with one connection ends after these */
+#define TURN_OCTETS (256 * 1024) /* ... or after this much output or message input */
+#define POP3_READ_OCTETS 4096    /* at once: all that is held ahead of an unfinished reply */
+#define LMTP_READ_OCTETS 65536   /* at once: message text wants large reads */
+#define OUTPUT_BACKLOG 65536     /* reply octets kept for a socket that takes none */
+#define HASHER_THREADS 2
+#define HASHER_QUEUE 1024                    /* waiting logins, all sources together */
+#define HASHER_QUEUE_PER_PREFIX 64           /* ... and of one source prefix: fairness */
+#define DELIVERY_MEMORY (UINT64_C(64) << 20) /* buffers of messages being received, together */
+#define DRAIN_SECONDS 10
+#define LOGIN_FAILURE_MILLISECONDS 1000  /* a failed login is answered no earlier than this */
+#define LOCK_WAIT_MILLISECONDS 3000      /* a second login waits so long for the maildrop */
+#define TAKEOVER_IDLE_SECONDS 60         /* an idle holder without marks loses the maildrop */
+#define TAKEOVER_IDLE_MARKED_SECONDS 600 /* ... and one with marks */
+
+/* --- store ------------------------------------------------------------------------------ */
+#define STORE_SHARDS_DEFAULT 8
+#define STORE_SHARDS_MAX 64
+#define STORE_CHUNK_OCTETS (256 * 1024)
+#define STORE_PREFIX_MAX 1024    /* the trace lines that name one recipient */
+#define STORE_BATCH_JOBS 256     /* jobs in one group commit */
+#define STORE_PURGE_MESSAGES 200 /* per purge transaction (field measurement: <= 7 ms) */
+#define STORE_ANCHOR_STEP 1024   /* every so many messages a session remembers the uid */
+#define UNDELETE_SECONDS_DEFAULT (7 * 86400)
+#define DUPLICATE_SECONDS (3 * 86400) /* how long a delivery is recognised when repeated */
+#define MIN_FREE_OCTETS (UINT64_C(256) << 20) /* min_free: below it RCPT answers 452 4.3.1 */
+
+#endif
