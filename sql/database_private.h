@@ -1,0 +1,23 @@
+/*
+ * Between database.c and database_new.c.
+ */
+#ifndef RESTANTE_SQL_DATABASE_PRIVATE_H
+#define RESTANTE_SQL_DATABASE_PRIVATE_H
+
+#include "sql/database.h"
+
+/* The connection alone, nothing read yet. */
+MUST_USE enum database_status database_connect(const char *path, sqlite3 **db,
+					       struct fault *fault);
+/* The settings that SQLite keeps per connection. */
+MUST_USE enum database_status database_settle(sqlite3 *db, int cache_kib, int checkpoint_pages,
+					      struct fault *fault);
+MUST_USE enum database_status database_set_wal(sqlite3 *db, const char *path,
+					       struct fault *fault);
+/* Opens and identifies a file of any schema that we know; nothing is written to it. */
+MUST_USE enum database_status database_open_known(const char *path,
+						  const struct database_kind *kind,
+						  sqlite3 **db, int64_t *version,
+						  struct fault *fault);
+
+#endif
