@@ -1,0 +1,155 @@
+/*
+ * Is accounts.db sound: what SQLite says of the file and of the rules of each row, and the rules
+ * about several rows, which somebody may have gone around. And copying it beside writers.
+ */
+#include "accounts_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "restante/passwords.h"
+
+struct check {
+	struct accounts *accounts;
+	void (*report)(void *context, const char *sentence);
+	void *context;
+	uint64_t findings;
+};
+
+static void finding(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void finding(struct check *check, const char *format, ...)
+{
+	char sentence[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vsnprintf(sentence, sizeof sentence, format, arguments) < 0)
+		sentence[0] = '\0';
+	va_end(arguments);
+	check->findings++;
+	if (check->report != NULL)
+		check->report(check->context, sentence);
+}
+
+/* The first column of a row as text, "" when it is none. */
+static const char *row_text(sqlite3_stmt *stmt, int column)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	return text == NULL ? "" : (const char *)text;
+}
+
+typedef void row_check(struct check *check, sqlite3_stmt *stmt);
+
+/* Calls `each` for every row of a query without values. */
+static enum accounts_status for_rows(struct check *check, const char *sql, row_check *each,
+				     struct fault *fault)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(check->accounts->db, sql, -1, &stmt, NULL);
+	enum accounts_status status;
+
+	while (code == SQLITE_OK || code == SQLITE_ROW) {
+		code = sqlite3_step(stmt);
+		if (code != SQLITE_ROW)
+			break;
+		each(check, stmt);
+	}
+	status = accounts_fault(check->accounts, code, "checking", fault);
+	(void)sqlite3_finalize(stmt);
+	return status;
+}
+
+static void integrity_row(struct check *check, sqlite3_stmt *stmt)
+{
+	const char *text = row_text(stmt, 0);
+
+	if (strcmp(text, "ok") != 0)
+		finding(check, "accounts.db: %s", text);
+}
+
+/* Columns: what is wrong, and with which name. */
+static void rule_row(struct check *check, sqlite3_stmt *stmt)
+{
+	finding(check, "%s %s", row_text(stmt, 0), row_text(stmt, 1));
+}
+
+static const char rules[] =
+	"SELECT 'no row in domain for mailbox', address FROM mailbox m"
+	" WHERE NOT EXISTS (SELECT 1 FROM domain d WHERE d.domain = m.domain) "
+	"UNION ALL SELECT 'no row in domain for alias', address FROM alias a"
+	" WHERE NOT EXISTS (SELECT 1 FROM domain d WHERE d.domain = a.domain) "
+	"UNION ALL SELECT 'no row in domain for the target of alias domain', alias_domain"
+	" FROM alias_domain a"
+	" WHERE NOT EXISTS (SELECT 1 FROM domain d WHERE d.domain = a.target_domain) "
+	"UNION ALL SELECT 'both in domain and in alias_domain:', domain FROM domain d"
+	" WHERE EXISTS (SELECT 1 FROM alias_domain a WHERE a.alias_domain = d.domain) "
+	"UNION ALL SELECT 'no record in maildrop for mailbox', address FROM mailbox m"
+	" WHERE NOT EXISTS (SELECT 1 FROM maildrop r WHERE r.store_key = m.store_key"
+	"  AND r.shard = m.shard AND r.mailbox = m.id AND r.removed IS NULL) "
+	"UNION ALL SELECT 'no mailbox for the record in maildrop of', address FROM maildrop r"
+	" WHERE removed IS NULL"
+	"  AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.id = r.mailbox) "
+	"UNION ALL SELECT 'no such shard in this store: mailbox', address FROM mailbox"
+	" WHERE shard NOT BETWEEN 0 AND (SELECT value - 1 FROM meta WHERE name = 'shards')";
+
+/* The usual separator, so that a target such as "ann+lists" is found. */
+#define DETAIL_SEPARATOR '+'
+
+/* An alias that ends nowhere, or runs in a circle. */
+static void alias_row(struct check *check, sqlite3_stmt *stmt)
+{
+	struct recipient_targets *targets = malloc(sizeof *targets);
+	struct fault why = { "out of memory" };
+	enum accounts_status status = ACCOUNTS_UNAVAILABLE;
+
+	if (targets != NULL)
+		status = recipient_resolve(check->accounts, str_of(row_text(stmt, 0)),
+					   DETAIL_SEPARATOR, targets, &why);
+	free(targets);
+	if (status != ACCOUNTS_OK || why.text[0] != '\0')
+		finding(check, "alias %s: %s", row_text(stmt, 0),
+			why.text[0] == '\0' ? "goes nowhere" : why.text);
+}
+
+static void password_row(struct check *check, sqlite3_stmt *stmt)
+{
+	struct fault why = { "" };
+
+	if (!password_known(row_text(stmt, 1), &why))
+		finding(check, "mailbox %s: %s", row_text(stmt, 0), why.text);
+}
+
+enum accounts_status accounts_check(struct accounts *accounts,
+				    void (*report)(void *context, const char *sentence),
+				    void *context, uint64_t *findings, struct fault *fault)
+{
+	static const struct {
+		const char *sql;
+		row_check *each;
+	} checks[] = {
+		{ "PRAGMA integrity_check", integrity_row },
+		{ rules, rule_row },
+		/* For a catch-all an address that nobody has. */
+		{ "SELECT DISTINCT CASE WHEN address GLOB '@*' THEN '*' ELSE '' END || address"
+		  " FROM alias WHERE active",
+		  alias_row },
+		{ "SELECT address, password FROM mailbox WHERE password IS NOT NULL",
+		  password_row },
+	};
+	struct check check = { accounts, report, context, 0 };
+	enum accounts_status status = ACCOUNTS_OK;
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks) && status == ACCOUNTS_OK; i++)
+		status = for_rows(&check, checks[i].sql, checks[i].each, fault);
+	*findings = check.findings;
+	return status;
+}
+
+enum accounts_status accounts_backup(const char *path, const char *to, struct fault *fault)
+{
+	return accounts_from_database(database_copy(path, &accounts_kind, to, fault));
+}

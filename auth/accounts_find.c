@@ -1,0 +1,157 @@
+/*
+ * Finding one account by its address or its maildrop's key.
+ */
+#include "accounts_private.h"
+
+#include "base/log.h"
+
+/* The columns of SELECT_ACCOUNT in accounts.c. */
+enum account_column {
+	COLUMN_ID,
+	COLUMN_ADDRESS,
+	COLUMN_DOMAIN,
+	COLUMN_SHARD,
+	COLUMN_STORE_KEY,
+	COLUMN_POP3,
+	COLUMN_LMTP,
+	COLUMN_PASS,
+	COLUMN_APOP,
+	COLUMN_ACTIVE,
+	COLUMN_EXPIRES_AT,
+	COLUMN_QUOTA_OCTETS,
+	COLUMN_QUOTA_MESSAGES,
+	COLUMN_UNDELETE_SECONDS,
+	COLUMN_PASSWORD,
+	COLUMN_APOP_SECRET
+};
+
+void account_secrets_wipe(struct account_secrets *secrets)
+{
+	explicit_bzero(secrets, sizeof *secrets);
+}
+
+bool address_plausible(struct str address)
+{
+	if (address.n == 0 || address.n > ADDRESS_MAX)
+		return false;
+	for (size_t i = 0; i < address.n; i++)
+		if ((unsigned char)address.p[i] < 0x20 || address.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool address_split(struct str address, struct str *local, struct str *domain)
+{
+	const char *at = memrchr(address.p, '@', address.n);
+
+	if (at == NULL)
+		return false;
+	*local = (struct str){ address.p, (size_t)(at - address.p) };
+	*domain = str_from(address, local->n + 1);
+	return true;
+}
+
+static unsigned read_switches(sqlite3_stmt *stmt)
+{
+	static const struct {
+		enum account_column column;
+		enum account_switch bit;
+	} switches[] = {
+		{ COLUMN_POP3, ACCOUNT_POP3 },
+		{ COLUMN_LMTP, ACCOUNT_LMTP },
+		{ COLUMN_PASS, ACCOUNT_PASS },
+		{ COLUMN_APOP, ACCOUNT_APOP },
+	};
+	unsigned set = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
+		if (sqlite3_column_int(stmt, (int)switches[i].column) == 1)
+			set |= (unsigned)switches[i].bit;
+	return set;
+}
+
+static bool key_read(const struct accounts *accounts, sqlite3_stmt *stmt,
+		     struct maildrop_key *key)
+{
+	int64_t shard = sqlite3_column_int64(stmt, COLUMN_SHARD);
+
+	if (shard < 0 || shard >= (int64_t)accounts->shards)
+		return false;
+	key->shard = (unsigned)shard;
+	return column_copy(stmt, COLUMN_STORE_KEY, key->id, sizeof key->id) &&
+	       strlen(key->id) == sizeof key->id - 1 &&
+	       strspn(key->id, "0123456789abcdef") == sizeof key->id - 1;
+}
+
+/*
+ * The schema keeps every value within these bounds; they are checked again, because a file may be
+ * damaged or its rules may have been dropped by hand.
+ */
+static bool account_row(const struct accounts *accounts, sqlite3_stmt *stmt,
+			struct account *account, struct account_secrets *secrets)
+{
+	int64_t undelete = sqlite3_column_int64(stmt, COLUMN_UNDELETE_SECONDS);
+	int64_t octets = sqlite3_column_int64(stmt, COLUMN_QUOTA_OCTETS);
+	int64_t messages = sqlite3_column_int64(stmt, COLUMN_QUOTA_MESSAGES);
+
+	memset(account, 0, sizeof *account);
+	account->id = sqlite3_column_int64(stmt, COLUMN_ID);
+	account->switches = read_switches(stmt);
+	account->active = sqlite3_column_int(stmt, COLUMN_ACTIVE) == 1;
+	account->expires_at = sqlite3_column_int64(stmt, COLUMN_EXPIRES_AT);
+	account->quota_octets = octets > 0 ? (uint64_t)octets : 0;
+	account->quota_messages = messages > 0 ? (uint64_t)messages : 0;
+	account->undelete_seconds = undelete >= 0 ? undelete : UNDELETE_SECONDS_DEFAULT;
+	return column_copy(stmt, COLUMN_ADDRESS, account->address, sizeof account->address) &&
+	       column_copy(stmt, COLUMN_DOMAIN, account->domain, sizeof account->domain) &&
+	       key_read(accounts, stmt, &account->key) &&
+	       (secrets == NULL || (column_copy(stmt, COLUMN_PASSWORD, secrets->password,
+						sizeof secrets->password) &&
+				    column_copy(stmt, COLUMN_APOP_SECRET, secrets->apop_secret,
+						sizeof secrets->apop_secret)));
+}
+
+static enum accounts_status find(struct accounts *accounts, enum accounts_statement which,
+				 struct str what, struct account *account,
+				 struct account_secrets *secrets, struct fault *fault)
+{
+	sqlite3_stmt *stmt;
+	enum accounts_status status = statement_get(accounts, which, &stmt, fault);
+	int code;
+
+	if (status != ACCOUNTS_OK)
+		return status;
+	code = sqlite3_bind_text(stmt, 1, what.p, (int)what.n, SQLITE_STATIC);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW && !account_row(accounts, stmt, account, secrets)) {
+		fault_set(fault, "the row of mailbox %lld is damaged: run restante check",
+			  (long long)sqlite3_column_int64(stmt, COLUMN_ID));
+		status = ACCOUNTS_FOREIGN;
+	} else if (code == SQLITE_DONE) {
+		status = ACCOUNTS_NOT_FOUND;
+	} else {
+		status = accounts_fault(accounts, code, "finding a mailbox", fault);
+	}
+	statement_done(stmt);
+	if (status != ACCOUNTS_OK && secrets != NULL)
+		account_secrets_wipe(secrets);
+	return status;
+}
+
+enum accounts_status account_find(struct accounts *accounts, struct str address,
+				  struct account *account, struct account_secrets *secrets,
+				  struct fault *fault)
+{
+	if (secrets != NULL)
+		account_secrets_wipe(secrets);
+	if (!address_plausible(address))
+		return ACCOUNTS_NOT_FOUND;
+	return find(accounts, STATEMENT_FIND_ADDRESS, address, account, secrets, fault);
+}
+
+enum accounts_status account_find_by_key(struct accounts *accounts, const char *key_id,
+					 struct account *account, struct fault *fault)
+{
+	return find(accounts, STATEMENT_FIND_KEY, str_of(key_id), account, NULL, fault);
+}

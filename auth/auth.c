@@ -1,0 +1,92 @@
+/*
+ * The order of authentication: what no backend may see is refused first, then the backends are
+ * asked, then the account's state decides. The only place that knows this order.
+ */
+#include "restante/auth.h"
+
+static bool has_control(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/*
+ * NULL when the request may be shown to a backend. Depends on the client's octets alone, so that
+ * a refusal here tells nothing of any account.
+ */
+static const char *request_flaw(const struct auth_request *request)
+{
+	/* Some backends take an empty password for "no authentication wanted" (LDAP does). */
+	if (request->secret.n == 0)
+		return "empty-password";
+	if (request->user.n == 0 || request->user.n > ADDRESS_MAX || has_control(request->user))
+		return "bad-user-name";
+	switch (request->method) {
+	case AUTH_PASS:
+		if (request->secret.n > PASSWORD_MAX ||
+		    memchr(request->secret.p, '\0', request->secret.n) != NULL)
+			return "unusable-password";
+		return NULL;
+	case AUTH_APOP:
+		return request->challenge.n == 0 ? "no-challenge" : NULL;
+	}
+	return "unknown-method";
+}
+
+/* NULL when this account may log in now, in this way. */
+static const char *account_bar(const struct account *account, enum auth_method method,
+			       int64_t now)
+{
+	unsigned needed = method == AUTH_APOP ? ACCOUNT_APOP : ACCOUNT_PASS;
+
+	if (!account->active)
+		return "inactive";
+	if (account->expires_at != 0 && account->expires_at <= now)
+		return "expired";
+	if ((account->switches & ACCOUNT_POP3) == 0)
+		return "pop3-disabled";
+	if ((account->switches & needed) == 0)
+		return method == AUTH_APOP ? "apop-disabled" : "pass-disabled";
+	return NULL;
+}
+
+/* The first backend that knows the user decides; so does one that cannot tell. */
+static enum auth_verdict ask_backends(struct auth_backend *backends, size_t count,
+				      const struct auth_request *request,
+				      struct auth_result *result, struct fault *fault)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool known = false;
+		enum auth_verdict verdict =
+			backends[i].verify(backends[i].self, request, &known, result, fault);
+
+		if (known || verdict == AUTH_UNAVAILABLE)
+			return verdict;
+	}
+	result->reason = "unknown-user";
+	return AUTH_REFUSED;
+}
+
+enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
+			      const struct auth_request *request, int64_t now,
+			      struct auth_result *result, struct fault *fault)
+{
+	enum auth_verdict verdict = AUTH_REFUSED;
+	const char *bar;
+
+	memset(result, 0, sizeof *result);
+	fault->text[0] = '\0';
+	result->reason = request_flaw(request);
+	if (result->reason == NULL)
+		verdict = ask_backends(backends, count, request, result, fault);
+	if (verdict == AUTH_OK) {
+		bar = account_bar(&result->account, request->method, now);
+		verdict = bar == NULL ? AUTH_OK : AUTH_REFUSED;
+		result->reason = bar == NULL ? "ok" : bar;
+	}
+	if (verdict != AUTH_OK)
+		memset(&result->account, 0, sizeof result->account);
+	return verdict;
+}

@@ -1,0 +1,29 @@
+/* {SHA256}, {SSHA512} and their like: a digest of password and salt, the salt behind the digest. */
+#include "passwords_private.h"
+
+enum password_verdict digest_verify(const struct scheme *scheme, struct str value,
+				    struct str password, struct fault *fault)
+{
+	const EVP_MD *digest = scheme->digest();
+	size_t size = (size_t)EVP_MD_get_size(digest);
+	unsigned char computed[EVP_MAX_MD_SIZE];
+	struct str salt = str_from(value, size);
+	enum password_verdict verdict;
+	EVP_MD_CTX *context;
+
+	if (value.n < size)
+		return scheme_malformed(scheme, "it is too short", fault);
+	if (scheme->form == VALUE_DIGEST && salt.n > 0)
+		return scheme_malformed(scheme, "it is too long", fault);
+	context = EVP_MD_CTX_new();
+	if (context != NULL && EVP_DigestInit_ex(context, digest, NULL) == 1 &&
+	    EVP_DigestUpdate(context, password.p, password.n) == 1 &&
+	    EVP_DigestUpdate(context, salt.p, salt.n) == 1 &&
+	    EVP_DigestFinal_ex(context, computed, NULL) == 1)
+		verdict = octets_verdict(computed, value.p, size);
+	else
+		verdict = scheme_unavailable(scheme, "the digest failed", fault);
+	EVP_MD_CTX_free(context);
+	explicit_bzero(computed, sizeof computed);
+	return verdict;
+}

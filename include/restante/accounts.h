@@ -1,0 +1,147 @@
+/*
+ * accounts.db: what the administrator states (domains, mailboxes, aliases). The only code that
+ * opens it. Plain SQL beside it is a supported way in, so every call reads the database as it is
+ * now and nothing is cached here.
+ *
+ * A struct accounts is one connection and belongs to one thread.
+ */
+#ifndef RESTANTE_ACCOUNTS_H
+#define RESTANTE_ACCOUNTS_H
+
+#include <stdint.h>
+
+#include "restante/store.h"
+
+enum accounts_status {
+	ACCOUNTS_OK,
+	ACCOUNTS_NOT_FOUND,
+	ACCOUNTS_EXISTS,      /* there is one of that name already */
+	ACCOUNTS_REFUSED,     /* the schema's rules say no; fault tells which, in words */
+	ACCOUNTS_LOOP,        /* aliases in a circle, too deep, or too many targets */
+	ACCOUNTS_UNAVAILABLE, /* busy, I/O error, memory */
+	ACCOUNTS_FOREIGN,     /* not our file, newer schema, damaged */
+	ACCOUNTS_STATUS_COUNT
+};
+
+struct accounts;
+
+/* Makes accounts.db (mode 0600) in an existing directory; `shards` is written into its meta. */
+MUST_USE enum accounts_status accounts_create(const char *path, unsigned shards,
+					      struct fault *fault);
+/* `writable` also migrates an older schema. */
+MUST_USE enum accounts_status accounts_open(const char *path, bool writable,
+					    struct accounts **accounts, struct fault *fault);
+void accounts_close(struct accounts **accounts);
+/* How many shards its mailboxes are spread over: must be the store's number. */
+unsigned accounts_shards(const struct accounts *accounts);
+/*
+ * Who gets the mail for "postmaster", and for postmaster@domain where a domain here has no such
+ * mailbox, alias or catch-all (RFC 5321 section 4.5.1: it must be accepted). A local address;
+ * NULL = nobody. Per connection; false = no address.
+ */
+MUST_USE bool accounts_set_postmaster(struct accounts *accounts, const char *address);
+
+enum account_switch {
+	ACCOUNT_POP3 = 1, /* may use POP3 */
+	ACCOUNT_LMTP = 2, /* takes mail */
+	ACCOUNT_PASS = 4, /* may log in with USER and PASS */
+	ACCOUNT_APOP = 8  /* may log in with APOP (also needs a secret) */
+};
+
+struct account {
+	int64_t id;
+	char address[ADDRESS_MAX +
+		     1]; /* as stored: local-part as given, domain in lower case */
+	char domain[LMTP_DOMAIN_MAX + 1];
+	struct maildrop_key key;
+	unsigned switches;     /* enum account_switch */
+	bool active;           /* the mailbox and its domain are */
+	int64_t expires_at;    /* seconds since 1970, 0 = never */
+	uint64_t quota_octets; /* 0 = none; the mailbox's, else its domain's default */
+	uint64_t quota_messages;
+	int64_t undelete_seconds;
+};
+
+/* What verification needs; wipe with account_secrets_wipe as soon as the verdict is known. */
+struct account_secrets {
+	char password[512];    /* "{SCHEME}..." or a bare crypt string; "" = none */
+	char apop_secret[512]; /* "{SEALED}..." or "{CLEAR}..."; "" = none */
+};
+void account_secrets_wipe(struct account_secrets *secrets);
+
+/* By address, domain without regard to case, local-part likewise (see ADR on case). */
+MUST_USE enum accounts_status account_find(struct accounts *accounts, struct str address,
+					   struct account *account,
+					   struct account_secrets *secrets /* may be NULL */,
+					   struct fault *fault);
+MUST_USE enum accounts_status account_find_by_key(struct accounts *accounts, const char *key_id,
+						  struct account *account, struct fault *fault);
+
+/*
+ * What a recipient address stands for: mailbox, alias (nested), alias domain, catch-all, and
+ * `local+detail` in this order: exact mailbox or alias, without detail, catch-all. `postmaster`
+ * without a domain is the configured postmaster address. Every target is a local account, none
+ * twice. ACCOUNTS_NOT_FOUND: unknown here.
+ *
+ * A mailbox and the alias rows of the same address go together. What goes through an inactive
+ * domain comes with `active` false. A target that does not exist is left out and named in
+ * fault->text, also with ACCOUNTS_OK: a warning for the log when it is not "".
+ */
+struct recipient_targets {
+	struct account account[ALIAS_TARGETS_MAX];
+	size_t count;
+};
+MUST_USE enum accounts_status recipient_resolve(struct accounts *accounts, struct str address,
+						char detail_separator /* 0 = none */,
+						struct recipient_targets *targets,
+						struct fault *fault);
+
+/* --- administration ----------------------------------------------------------------------- */
+
+/* One column to set or that was read: everything the tool knows about a row goes by name. */
+struct field {
+	const char *name;  /* a column of the table */
+	const char *value; /* NULL = SQL NULL */
+};
+enum accounts_table { TABLE_DOMAIN, TABLE_MAILBOX, TABLE_ALIAS, TABLE_ALIAS_DOMAIN };
+
+/* Columns of a table that the tool may show and set (secrets are not among them), in order. */
+size_t accounts_columns(enum accounts_table table, const char *const **names);
+/* `name` is the row's key: domain, address, alias address. A duplicate is ACCOUNTS_EXISTS. */
+MUST_USE enum accounts_status accounts_add(struct accounts *accounts, enum accounts_table table,
+					   const char *name, const struct field *fields,
+					   size_t n, struct fault *fault);
+MUST_USE enum accounts_status accounts_set(struct accounts *accounts, enum accounts_table table,
+					   const char *name, const struct field *fields,
+					   size_t n, struct fault *fault);
+/* An alias with several targets has one row per target: `goto` NULL removes them all. */
+MUST_USE enum accounts_status accounts_remove(struct accounts *accounts,
+					      enum accounts_table table, const char *name,
+					      const char *target, struct fault *fault);
+/* Calls visit with accounts_columns() fields; `name` NULL = all rows, `domain` NULL = any. */
+typedef bool accounts_visit(void *context, const struct field *fields,
+			    size_t n); /* false = stop */
+MUST_USE enum accounts_status accounts_list(struct accounts *accounts,
+					    enum accounts_table table, const char *name,
+					    const char *domain, accounts_visit *visit,
+					    void *context, struct fault *fault);
+/* `hash` as passwords.h makes it. */
+MUST_USE enum accounts_status account_set_password(struct accounts *accounts,
+						   const char *address, const char *hash,
+						   struct fault *fault);
+/* `sealed` as secret_seal makes it; NULL = none. */
+MUST_USE enum accounts_status account_set_apop_secret(struct accounts *accounts, int64_t id,
+						      const char *sealed, struct fault *fault);
+/* Rows whose apop_secret begins with "{CLEAR}": to be sealed in the background. */
+typedef bool account_clear_visit(void *context, int64_t id, const char *clear_secret);
+MUST_USE enum accounts_status accounts_visit_clear_secrets(struct accounts *accounts,
+							   account_clear_visit *visit,
+							   void *context, struct fault *fault);
+/* integrity_check and the schema's own rules; as store_check. */
+MUST_USE enum accounts_status
+accounts_check(struct accounts *accounts, void (*report)(void *context, const char *sentence),
+	       void *context, uint64_t *findings, struct fault *fault);
+MUST_USE enum accounts_status accounts_backup(const char *path, const char *to,
+					      struct fault *fault);
+
+#endif
