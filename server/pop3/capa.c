@@ -1,0 +1,35 @@
+/*
+ * CAPA (RFC 2449 section 5): what we can do, the same before and after login. Only what is true is
+ * said; there is no tag for APOP (section 6).
+ */
+#include "pop3/pop3_private.h"
+
+static const struct str always[] = {
+	STR_INIT("TOP"),
+	STR_INIT("UIDL"),
+	STR_INIT("RESP-CODES"),
+	STR_INIT("AUTH-RESP-CODE"),
+	STR_INIT("PIPELINING"),
+	/* Nothing is ever deleted but by the client (RFC 2449 section 6.7). */
+	STR_INIT("EXPIRE NEVER"),
+};
+
+void pop3_capa(const struct pop3_policy *policy, struct buf *out)
+{
+	pop3_reply(out, STR("+OK capability list follows"));
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		pop3_reply(out, always[i]);
+	/* RFC 8314 section 4.1: not offered where a password in clear is not accepted. */
+	if (policy->clear_password)
+		pop3_reply(out, STR("USER"));
+	if (policy->implementation != NULL) {
+		struct str told = str_of(policy->implementation);
+
+		/* RFC 2449 section 5: a capability line has at most 512 octets. */
+		if (told.n > 0 && told.n + sizeof "IMPLEMENTATION \r\n" - 1 <= POP3_REPLY_MAX) {
+			(void)buf_add(out, STR("IMPLEMENTATION "));
+			pop3_reply(out, told);
+		}
+	}
+	pop3_reply(out, STR("."));
+}

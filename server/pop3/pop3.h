@@ -1,0 +1,145 @@
+/*
+ * POP3 (RFC 1939, 2449, 3206) as a pure machine: octets in, replies and at most one action out.
+ * No socket, file, clock, thread or allocation. A driver performs the action and reports once.
+ *
+ *	pop3_start(&s, &policy, &out);              greeting
+ *	for (;;) {
+ *		action = pop3_step(&s, &in, &out);  takes octets off the front of `in`
+ *		... perform it, then exactly one pop3_report_*() where the action asks for it
+ *	}
+ *
+ * The driver flushes `out` whenever it has less than POP3_STEP_ROOM octets free and before it
+ * waits. pop3_step never needs more than that room; the rows and octets reports take what fits
+ * what their action asked for. A session struct is the whole memory of a connection.
+ *
+ * A step works off at most one command line, so that a driver can count commands: POP3_NEED_INPUT
+ * with octets still in `in` means "call again", only with `in` empty does it mean "wait".
+ */
+#ifndef RESTANTE_POP3_H
+#define RESTANTE_POP3_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "restante/limits.h"
+#include "restante/str.h"
+
+#define POP3_STEP_ROOM 2048 /* CAPA's whole answer fits */
+#define POP3_CHALLENGE_MAX 128
+
+struct pop3_policy {
+	bool apop;                  /* challenge in the greeting, APOP accepted */
+	bool clear_password;        /* USER/PASS and APOP are accepted on this connection */
+	const char *implementation; /* CAPA; NULL = not told */
+	unsigned errors_before_login;
+	unsigned errors_after_login;
+	unsigned login_attempts;
+};
+
+enum pop3_action_kind {
+	POP3_NEED_INPUT, /* `in` empty: nothing to do until there are more octets; else step again */
+	POP3_LOGIN,      /* user and secret: verify, lock, open -> pop3_report_login */
+	POP3_TOTALS, /* STAT, RSET's totals: pop3_report_totals (RSET: unmark first) */
+	POP3_FIND,   /* facts of message msgno: pop3_report_message */
+	POP3_MARK,   /* mark message msgno: pop3_report_message */
+	POP3_ROWS,   /* unmarked messages from msgno on, up to max rows: pop3_report_rows */
+	POP3_OCTETS, /* message (as last reported) from offset on, up to max octets:
+			    pop3_report_octets */
+	POP3_UPDATE, /* QUIT in TRANSACTION: pop3_report_update */
+	POP3_CLOSE   /* flush `out`, then close; no report */
+};
+
+enum pop3_login_method { POP3_BY_PASS, POP3_BY_APOP };
+
+struct pop3_action {
+	enum pop3_action_kind kind;
+	enum pop3_login_method method;
+	struct str user;   /* borrowed from the session, valid until the report */
+	struct str secret; /* password or digest; the machine wipes it at the report */
+	struct str challenge;
+	uint64_t msgno;
+	uint64_t offset;
+	size_t max;
+	bool reset; /* POP3_TOTALS: remove all marks first */
+};
+
+/* What an action came to. One reply each, in a table. */
+enum pop3_status {
+	POP3_DONE,
+	POP3_NO_MESSAGE, /* none of that number, or it is marked */
+	POP3_REFUSED,    /* -ERR [AUTH]: credentials, or clear password not allowed */
+	POP3_IN_USE,     /* -ERR [IN-USE] */
+	POP3_TEMPORARY,  /* -ERR [SYS/TEMP] */
+	POP3_PERMANENT,  /* -ERR [SYS/PERM] */
+	POP3_BROKEN      /* the message cannot be sent to its end: close without the dot */
+};
+
+struct pop3_message {
+	uint64_t msgno;
+	uint64_t octets;
+	uint64_t header_octets; /* up to and including the empty line */
+	bool needs_stuffing;    /* false: no line begins with "." */
+	struct str uidl;        /* borrowed for the call */
+};
+
+/* Who holds the maildrop: told only after a good password. */
+struct pop3_in_use {
+	struct str peer;  /* address text */
+	struct str since; /* "12:34 UTC" */
+};
+
+enum pop3_state { POP3_AUTHORIZATION, POP3_TRANSACTION, POP3_ENDED };
+enum pop3_producing { POP3_IDLE, POP3_LISTING, POP3_UIDLING, POP3_SENDING };
+/* What the report now owed answers; private to the machine. */
+struct pop3_verb;
+
+struct pop3_session {
+	enum pop3_state state;
+	enum pop3_producing producing;
+	const struct pop3_verb *verb; /* waiting for its report */
+	struct pop3_policy policy;
+	unsigned errors; /* in a row */
+	unsigned attempts;
+	bool quit;     /* QUIT was said: the end is the client's wish */
+	bool skipping; /* an over-long line, to its end */
+	bool needs_stuffing;
+	bool top;        /* sending for TOP */
+	uint32_t last;   /* sending: the last four octets, the newest lowest */
+	uint64_t msgno;  /* listing cursor, or the message being sent */
+	uint64_t offset; /* sending: next octet */
+	uint64_t octets, header_octets;
+	uint64_t lines_left; /* TOP: body lines still to send; UINT64_MAX: all */
+	size_t line_n;
+	size_t user_n;
+	size_t challenge_n;
+	char line[POP3_LINE_MAX];
+	char user[POP3_USER_MAX];
+	char challenge[POP3_CHALLENGE_MAX];
+};
+
+/* `challenge` is "<...@...>" (RFC 822 msg-id, ASCII); ignored without policy->apop. */
+void pop3_start(struct pop3_session *session, const struct pop3_policy *policy,
+		struct str challenge, struct buf *out);
+struct pop3_action pop3_step(struct pop3_session *session, struct str *in, struct buf *out);
+
+void pop3_report_login(struct pop3_session *session, enum pop3_status status, uint64_t messages,
+		       uint64_t octets, const struct pop3_in_use *holder, struct buf *out);
+void pop3_report_totals(struct pop3_session *session, enum pop3_status status,
+			uint64_t messages, uint64_t octets, struct buf *out);
+void pop3_report_message(struct pop3_session *session, enum pop3_status status,
+			 const struct pop3_message *message, struct buf *out);
+/* `next` is the number to go on from; n == 0 ends the list. */
+void pop3_report_rows(struct pop3_session *session, enum pop3_status status,
+		      const struct pop3_message *rows, size_t n, uint64_t next,
+		      struct buf *out);
+void pop3_report_octets(struct pop3_session *session, enum pop3_status status,
+			struct str octets, struct buf *out);
+/* `left` marked messages that could not be removed (status not POP3_DONE). */
+void pop3_report_update(struct pop3_session *session, enum pop3_status status,
+			uint64_t messages_left, struct buf *out);
+/* True between commands: nothing half read, nothing half sent, no report owed. */
+bool pop3_at_rest(const struct pop3_session *session);
+/* The session's secrets are gone from memory. */
+void pop3_wipe(struct pop3_session *session);
+
+#endif
