@@ -1,0 +1,35 @@
+/*
+ * Who is at the other end: the address in a small form, its text, and the prefix by which sources
+ * are counted (IPv4 /32, IPv6 /64).
+ */
+#ifndef RESTANTE_PEER_H
+#define RESTANTE_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* "[" and "]", an IPv6 address, ":" and a port fit. */
+#define PEER_TEXT_MAX 64
+
+struct peer {
+	uint16_t family; /* AF_INET, AF_INET6 or AF_UNIX */
+	uint16_t port;
+	unsigned char address[16];
+};
+
+/* What connections of one source have in common. */
+struct source {
+	uint16_t family;
+	unsigned char prefix[8];
+};
+
+/* An IPv4 address mapped into IPv6 is taken as the IPv4 address it is. */
+void peer_from_sockaddr(struct peer *peer, const struct sockaddr *address);
+/* The address without port ("local" for a unix socket), NUL-terminated. */
+void peer_text(const struct peer *peer, char *text, size_t cap);
+struct source peer_source(const struct peer *peer);
+bool peer_is_local(const struct peer *peer);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * The octets of one connection, never waiting. The place where TLS goes.
+ */
+#ifndef RESTANTE_STREAM_H
+#define RESTANTE_STREAM_H
+
+#include <stdint.h>
+
+#include "restante/compiler.h"
+#include "restante/str.h"
+
+enum stream_status {
+	STREAM_OK,
+	STREAM_WAIT,  /* nothing now: wait for the socket */
+	STREAM_END,   /* read: the peer has finished sending */
+	STREAM_BROKEN /* reset, timed out: nothing more either way */
+};
+
+MUST_USE enum stream_status stream_read(int fd, char *to, size_t cap, size_t *n);
+/* Takes what the socket takes off the front of *from: STREAM_OK when that is all of it. */
+MUST_USE enum stream_status stream_write(int fd, struct str *from);
+/* Octets that the kernel still holds for the peer; 0 when it cannot tell. */
+size_t stream_unsent(int fd);
+/*
+ * What every accepted connection gets: TCP_NODELAY (an answer is one write), keepalive that finds
+ * dead peers, and a TCP_USER_TIMEOUT not below `inactivity_seconds`, since a shorter one kills
+ * live slow readers.
+ */
+void stream_prepare(int fd, bool tcp, unsigned inactivity_seconds);
+
+#endif
