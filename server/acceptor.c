@@ -1,0 +1,279 @@
+/* The acceptor thread: see acceptor.h. */
+#include "acceptor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/stream.h"
+
+#define SWEEP_MILLISECONDS 1000
+#define GREETING_ROOM 1024
+/* At one go: timers and sweeps must not wait for a flood to end. */
+#define ACCEPTS_AT_ONCE 64
+#define REFUSAL_LOG_MILLISECONDS 10000
+
+/* A flood of refusals must not become a flood of log lines. */
+static void log_refusal(struct acceptor *a, const struct peer *peer, const char *reason)
+{
+	int64_t now = clock_monotonic_ms();
+	struct log_line line;
+	char text[PEER_TEXT_MAX];
+
+	atomic_fetch_add(&a->server->refused, 1);
+	a->refusals++;
+	if (a->refusals_logged != 0 && now - a->refusals_logged < REFUSAL_LOG_MILLISECONDS)
+		return;
+	peer_text(peer, text, sizeof text);
+	log_begin(&line, LOG_LEVEL_WARNING, "connection-refused");
+	log_word(&line, "reason", reason);
+	log_word(&line, "peer", text);
+	log_number(&line, "refused", a->refusals);
+	log_end(&line);
+	a->refusals_logged = now;
+	a->refusals = 0;
+}
+
+static void refuse(struct acceptor *a, int fd, const struct acceptor_listener *listener,
+		   const struct peer *peer, const char *reason)
+{
+	struct str text = str_of(listener->protocol->refusal);
+	enum stream_status ignored = stream_write(fd, &text);
+
+	(void)ignored;
+	log_refusal(a, peer, reason);
+	close(fd);
+}
+
+static struct connection *make_connection(struct acceptor *a,
+					  const struct acceptor_listener *listener, int fd,
+					  const struct peer *peer,
+					  const struct sockaddr *address)
+{
+	const struct config *config = server_config(a->server);
+	struct connection *c = calloc(1, listener->protocol->size);
+	int64_t now = clock_monotonic_ms();
+	int64_t seconds;
+
+	if (c == NULL)
+		return NULL;
+	c->polled.fd = fd;
+	c->protocol = listener->protocol;
+	c->server = a->server;
+	c->started = clock_wall_seconds();
+	c->peer = *peer;
+	c->clear_password =
+		peer_is_local(peer) || config_clear_password_allowed(config, address);
+	c->why = ENDING_HANGUP;
+	seconds = c->protocol->inactivity_seconds(c);
+	if (seconds == 0)
+		seconds = config->login_seconds;
+	atomic_init(&c->active, now);
+	atomic_init(&c->resting, true);
+	atomic_init(&c->deadline, now + seconds * 1000);
+	return c;
+}
+
+/* Greeted here and not by a worker: one wake-up less per connection. */
+static bool greet(struct connection *c)
+{
+	char memory[GREETING_ROOM];
+	struct buf out = buf_over(memory, sizeof memory);
+	struct str rest;
+
+	c->protocol->start(c, &out);
+	rest = buf_str(&out);
+	if (stream_write(c->polled.fd, &rest) == STREAM_BROKEN)
+		return false;
+	c->octets_out = out.n - rest.n;
+	return held_keep(&c->out, rest);
+}
+
+static void admit(struct acceptor *a, const struct acceptor_listener *listener, int fd,
+		  const struct sockaddr *address)
+{
+	struct server *server = a->server;
+	struct peer peer;
+	struct connection *c;
+
+	peer_from_sockaddr(&peer, address);
+	stream_prepare(fd, listener->tcp, server_config(server)->pop3_inactivity_seconds);
+	switch (table_admits(&server->table, &peer)) {
+	case TABLE_FULL:
+		refuse(a, fd, listener, &peer, "connections");
+		return;
+	case TABLE_SOURCE_FULL:
+		refuse(a, fd, listener, &peer, "connections-per-prefix");
+		return;
+	case TABLE_OK:
+		break;
+	}
+	c = make_connection(a, listener, fd, &peer, address);
+	if (c == NULL || !table_add(&server->table, c)) {
+		free(c);
+		refuse(a, fd, listener, &peer, "memory");
+		return;
+	}
+	atomic_fetch_add(&server->accepted, 1);
+	if (!greet(c) ||
+	    !poller_add(&server->poller, &c->polled, c->out.n > 0 ? POLL_ROOM : POLL_INPUT))
+		connection_close(c);
+}
+
+static void watch_listeners(struct acceptor *a, bool on)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct epoll_event event = { .events = EPOLLIN, .data.ptr = &a->listeners[i] };
+
+		(void)epoll_ctl(a->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
+				a->listeners[i].fd, &event);
+	}
+}
+
+/* No descriptor or memory: the backlog waits in the kernel until the next sweep. */
+static void pause_listening(struct acceptor *a, int why)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_WARNING, "listening-paused");
+	log_word(&line, "reason", why == EMFILE || why == ENFILE ? "descriptors" : "memory");
+	log_end(&line);
+	watch_listeners(a, false);
+	a->paused = true;
+}
+
+static void accept_some(struct acceptor *a, const struct acceptor_listener *listener)
+{
+	for (int i = 0; i < ACCEPTS_AT_ONCE && !a->paused; i++) {
+		struct sockaddr_storage address;
+		socklen_t size = sizeof address;
+		int fd;
+
+		memset(&address, 0, sizeof address);
+		fd = accept4(listener->fd, (struct sockaddr *)&address, &size,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			admit(a, listener, fd, (struct sockaddr *)&address);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			 errno == ENOBUFS)
+			pause_listening(a, errno);
+		else if (errno == EAGAIN)
+			return;
+		/* Anything else concerns one connection that is gone already (accept(2)). */
+	}
+}
+
+static void drain_eventfd(int fd)
+{
+	uint64_t count;
+	ssize_t ignored = read(fd, &count, sizeof count);
+
+	(void)ignored;
+}
+
+/* True while the thread goes on. */
+static bool handle(struct acceptor *a, const struct epoll_event *event)
+{
+	if (event->data.ptr == &a->server->timers) {
+		drain_eventfd(a->server->timers.wake);
+	} else if (event->data.ptr == a) {
+		drain_eventfd(a->wake);
+		if (atomic_load(&a->server->draining))
+			watch_listeners(a, false);
+		return !atomic_load(&a->stopping);
+	} else if (!atomic_load(&a->server->draining)) {
+		accept_some(a, event->data.ptr);
+	}
+	return true;
+}
+
+static void sweep(struct acceptor *a, int64_t now)
+{
+	table_sweep(&a->server->table, now);
+	if (a->paused && !atomic_load(&a->server->draining)) {
+		a->paused = false;
+		watch_listeners(a, true);
+	}
+}
+
+static void *acceptor_main(void *context)
+{
+	struct acceptor *a = context;
+	int64_t swept = clock_monotonic_ms();
+	bool going = true;
+
+	while (going) {
+		struct epoll_event events[16];
+		int64_t now = clock_monotonic_ms();
+		int timer = timers_run(&a->server->timers, now);
+		int until_sweep = (int)(swept + SWEEP_MILLISECONDS - now);
+		int wait = timer >= 0 && timer < until_sweep ? timer : until_sweep;
+		int n = epoll_wait(a->epoll, events, ARRAY_SIZE(events), wait > 0 ? wait : 0);
+
+		for (int i = 0; i < n && going; i++)
+			going = handle(a, &events[i]);
+		now = clock_monotonic_ms();
+		if (now - swept >= SWEEP_MILLISECONDS) {
+			sweep(a, now);
+			swept = now;
+		}
+	}
+	return NULL;
+}
+
+bool acceptor_start(struct acceptor *a, struct server *server,
+		    struct acceptor_listener *listeners, size_t n, struct fault *fault)
+{
+	struct epoll_event stop = { .events = EPOLLIN, .data.ptr = a };
+	struct epoll_event timers = { .events = EPOLLIN, .data.ptr = &server->timers };
+
+	memset(a, 0, sizeof *a);
+	a->server = server;
+	a->listeners = listeners;
+	a->n = n;
+	a->epoll = epoll_create1(EPOLL_CLOEXEC);
+	a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (a->epoll < 0 || a->wake < 0 ||
+	    epoll_ctl(a->epoll, EPOLL_CTL_ADD, a->wake, &stop) != 0 ||
+	    epoll_ctl(a->epoll, EPOLL_CTL_ADD, server->timers.wake, &timers) != 0) {
+		fault_set(fault, "cannot set up the acceptor: %s", strerror(errno));
+		return false;
+	}
+	watch_listeners(a, true);
+	if (pthread_create(&a->thread, NULL, acceptor_main, a) != 0) {
+		fault_set(fault, "cannot start the acceptor thread");
+		return false;
+	}
+	a->running = true;
+	return true;
+}
+
+static void wake(struct acceptor *a)
+{
+	uint64_t one = 1;
+	ssize_t ignored = write(a->wake, &one, sizeof one);
+
+	(void)ignored;
+}
+
+void acceptor_deafen(struct acceptor *a)
+{
+	wake(a);
+}
+
+void acceptor_stop(struct acceptor *a)
+{
+	if (!a->running)
+		return;
+	a->running = false;
+	atomic_store(&a->stopping, true);
+	wake(a);
+	pthread_join(a->thread, NULL);
+	close(a->epoll);
+	close(a->wake);
+}

@@ -1,0 +1,83 @@
+/*
+ * Between the files that read the configuration: the table of options, and what its types mean.
+ */
+#ifndef RESTANTE_CONFIG_PRIVATE_H
+#define RESTANTE_CONFIG_PRIVATE_H
+
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include "restante/config.h"
+
+enum option_type {
+	OPTION_TEXT,       /* char *; not empty */
+	OPTION_OPTIONAL,   /* char *; may be empty */
+	OPTION_DIRECTORY,  /* char *; absolute */
+	OPTION_HOSTNAME,   /* char *; empty = the machine's own name */
+	OPTION_POSTMASTER, /* char *; local@domain or empty */
+	OPTION_LISTEN,     /* char *; see address_parse */
+	OPTION_NUMBER,     /* unsigned */
+	OPTION_SIZE,       /* uint64_t octets; K, M, G */
+	OPTION_MODE,       /* unsigned; octal */
+	OPTION_YES_NO,     /* bool; words[0] = false */
+	OPTION_PROTOCOL,   /* enum config_protocol; words in its order */
+	OPTION_WORD,       /* char *; one of words */
+	OPTION_CHARACTER,  /* char; empty = 0 */
+	OPTION_NETWORKS    /* clear_password_networks and its count */
+};
+
+struct config_option {
+	const char *name;
+	enum option_type type;
+	const char *def;          /* as it would stand in the file; NULL = must be given */
+	uint64_t min, max;        /* numbers and sizes */
+	const char *const *words; /* NULL-terminated */
+	size_t offset;            /* in struct config or struct config_listener */
+	const char *help;
+	bool fixed; /* read when the server starts, and not by a reload */
+};
+
+/* The options outside of sections, and those of `listener "name" { ... }`. */
+extern const struct config_option config_options[];
+extern const size_t config_option_count;
+extern const struct config_option listener_options[];
+extern const size_t listener_option_count;
+
+/* Why a value is refused: a sentence that follows the option's name. */
+struct reason {
+	char text[256];
+};
+
+/* Sets the option in *base (for a list: adds one value). */
+MUST_USE bool option_set(const struct config_option *option, void *base, const char *text,
+			 struct reason *reason);
+/* The value as option_set takes it; sizes and lists as the file would have them. */
+void option_format(const struct config_option *option, const void *base, char *text,
+		   size_t cap);
+/* True where the file needs quotes around the value. */
+bool option_quoted(const struct config_option *option);
+/* "1 to 1000", "yes or no"; "" where there is nothing to say. */
+void option_range(const struct config_option *option, char *text, size_t cap);
+void option_free(const struct config_option *option, void *base);
+
+/* "192.0.2.0/24", "2001:db8::/32", or one address. */
+MUST_USE bool network_parse(const char *text, struct config_network *network,
+			    struct reason *reason);
+void network_format(const struct config_network *network, char *text, size_t cap);
+
+/* Defaults for everything, listeners none. False: out of memory. */
+MUST_USE bool config_set_defaults(struct config *config);
+MUST_USE bool listener_set_defaults(struct config_listener *listener);
+void listener_free(struct config_listener *listener);
+
+/*
+ * Reads `text`, which came from the file `path`, into *config, which has its defaults. Blanks
+ * comments out in `text`. libconfuse's scanner is global: it takes a lock of its own.
+ */
+MUST_USE bool config_parse(const char *path, char *text, size_t n, struct config *config,
+			   struct fault *fault);
+
+/* The embedded config_example.conf. */
+extern const char config_example_text[];
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Hashers: the few threads that verify credentials, deliberately slow work that no worker waits
+ * for. Their queue is bounded and fair: sources (net/peer.h) take turns, so that one that floods
+ * the queue delays only itself.
+ */
+#ifndef RESTANTE_HASHER_H
+#define RESTANTE_HASHER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "net/peer.h"
+#include "restante/auth.h"
+
+struct server;
+struct hasher_source;
+
+/* One login. Owned by the session; the queue's until done is called, by a hasher. */
+struct login_job {
+	struct source source;
+	bool local; /* not bounded by source: a proxy or webmail stands for many */
+	struct auth_request request; /* its texts stay valid until done */
+	enum auth_verdict verdict;
+	struct auth_result result;
+	struct fault fault;
+	void (*done)(struct login_job *job);
+	void *context;
+	struct login_job *next;
+};
+
+struct hashers {
+	struct server *server;
+	pthread_mutex_t mutex;
+	pthread_cond_t work;
+	struct hasher_source *turn, *last; /* the sources that have jobs, in turn */
+	size_t queued;
+	bool stopping;
+	pthread_t *threads;
+	unsigned thread_count;
+};
+
+MUST_USE bool hashers_start(struct hashers *hashers, struct server *server, unsigned threads,
+			    struct fault *fault);
+/* Works off what is queued, then ends the threads. */
+void hashers_stop(struct hashers *hashers);
+/* False: the queue is full for this source, done will not be called. */
+MUST_USE bool hashers_submit(struct hashers *hashers, struct login_job *job);
+
+#endif

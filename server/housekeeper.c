@@ -1,0 +1,303 @@
+/*
+ * The housekeeping thread: see housekeeper.h.
+ *
+ * Purging is the one thing the server does that cannot be undone, and it goes by the wall clock.
+ * So it stops, loudly, while the wall clock is more than a day ahead of the time that has passed
+ * since we started: a clock that jumped would make everything deleted look long past its window.
+ * If the jump was a correction, a restart takes the new time as it is.
+ */
+#include "housekeeper.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "restante/store_admin.h"
+
+#define CLOCK_JUMP_SECONDS 86400
+
+struct housekeeper {
+	struct housekeeper_options options;
+	char *accounts_path;
+	struct accounts *accounts; /* NULL = could not be opened last time */
+	int64_t wall_at_start, boot_at_start;
+	bool clock_jumped;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool woken, stopping; /* under lock */
+};
+
+/* Seconds since boot, sleep counted: what the wall clock should advance by. */
+static int64_t boot_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+static bool is_stopping(struct housekeeper *h)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&h->lock);
+	stopping = h->stopping;
+	pthread_mutex_unlock(&h->lock);
+	return stopping;
+}
+
+static bool have_accounts(struct housekeeper *h)
+{
+	struct fault fault;
+
+	if (h->accounts != NULL)
+		return true;
+	if (accounts_open(h->accounts_path, true, &h->accounts, &fault) == ACCOUNTS_OK)
+		return true;
+	h->accounts = NULL;
+	log_fault(LOG_LEVEL_ERROR, "housekeeping-no-accounts", &fault);
+	return false;
+}
+
+/* --- secrets ----------------------------------------------------------------------------- */
+
+static void log_secret(enum log_level level, const char *event, int64_t id,
+		       const struct fault *fault)
+{
+	struct log_line line;
+
+	log_begin(&line, level, event);
+	log_number(&line, "account", (uint64_t)id);
+	if (fault != NULL)
+		log_quoted(&line, "msg", str_of(fault->text));
+	log_end(&line);
+}
+
+/* One bad secret must not keep the others in clear: it is logged, and the visit goes on. */
+static bool seal_one(void *context, int64_t id, const char *clear)
+{
+	struct housekeeper *h = context;
+	char sealed[512], opened[512];
+	struct fault fault = { "" };
+	size_t n = 0;
+	bool good;
+
+	/* What cannot be opened again would be lost: look before the clear one goes. */
+	good = secret_seal(h->options.key, id, str_of(clear), sealed, sizeof sealed, &fault) &&
+	       secret_open(h->options.key, id, sealed, opened, sizeof opened, &n, &fault);
+	if (good && !str_equal((struct str){ opened, n }, str_of(clear))) {
+		fault_set(&fault, "the sealed secret does not open as the one that was sealed");
+		good = false;
+	}
+	explicit_bzero(opened, sizeof opened);
+	good = good && account_set_apop_secret(h->accounts, id, sealed, &fault) == ACCOUNTS_OK;
+	if (good)
+		log_secret(LOG_LEVEL_INFO, "secret-sealed", id, NULL);
+	else
+		log_secret(LOG_LEVEL_ERROR, "secret-not-sealed", id, &fault);
+	return !is_stopping(h);
+}
+
+static void seal_secrets(struct housekeeper *h)
+{
+	struct fault fault = { "" };
+
+	if (accounts_visit_clear_secrets(h->accounts, seal_one, h, &fault) == ACCOUNTS_OK)
+		return;
+	log_fault(LOG_LEVEL_ERROR, "housekeeping-failed", &fault);
+	/* Opened anew next time: the file may have been replaced. */
+	accounts_close(&h->accounts);
+}
+
+/* --- shards ------------------------------------------------------------------------------ */
+
+static int64_t find_window(void *context, const char *key_id)
+{
+	struct housekeeper *h = context;
+	struct account account;
+	struct fault fault;
+
+	if (h->accounts == NULL)
+		return -2;
+	switch (account_find_by_key(h->accounts, key_id, &account, &fault)) {
+	case ACCOUNTS_OK:
+		return account.undelete_seconds;
+	case ACCOUNTS_NOT_FOUND:
+		return -1;
+	case ACCOUNTS_EXISTS:
+	case ACCOUNTS_REFUSED:
+	case ACCOUNTS_LOOP:
+	case ACCOUNTS_UNAVAILABLE:
+	case ACCOUNTS_FOREIGN:
+	case ACCOUNTS_STATUS_COUNT:
+		break;
+	}
+	return -2;
+}
+
+static void keep_shard(struct housekeeper *h, unsigned shard, int64_t now)
+{
+	struct fault fault = { "" };
+	uint64_t purged = 0;
+	enum store_status status =
+		store_housekeep(h->options.store, shard, now, find_window, h, &purged, &fault);
+	struct log_line line;
+
+	if (purged > 0) {
+		log_begin(&line, LOG_LEVEL_INFO, "purge");
+		log_number(&line, "shard", shard);
+		log_number(&line, "messages", purged);
+		log_end(&line);
+	}
+	if (status != STORE_OK) {
+		log_begin(&line, LOG_LEVEL_ERROR, "housekeeping-failed");
+		log_number(&line, "shard", shard);
+		log_quoted(&line, "msg",
+			   str_of(fault.text[0] != '\0' ? fault.text
+							: store_status_text(status)));
+		log_end(&line);
+	}
+}
+
+/* Logs when the clock jumps ahead and when it is right again. */
+static bool clock_is_sane(struct housekeeper *h, int64_t now)
+{
+	int64_t expected = h->wall_at_start + boot_seconds() - h->boot_at_start;
+	bool jumped = now > expected + CLOCK_JUMP_SECONDS;
+	struct log_line line;
+
+	if (jumped != h->clock_jumped) {
+		log_begin(&line, jumped ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
+			  jumped ? "clock-jumped-purge-stopped" : "clock-right-again");
+		log_number(&line, "seconds-ahead", jumped ? (uint64_t)(now - expected) : 0);
+		log_end(&line);
+		h->clock_jumped = jumped;
+	}
+	return !jumped;
+}
+
+static void keep_house(struct housekeeper *h)
+{
+	int64_t now = clock_wall_seconds();
+
+	if (!have_accounts(h))
+		return;
+	seal_secrets(h);
+	if (!clock_is_sane(h, now))
+		return;
+	for (unsigned shard = 0; shard < store_shards(h->options.store); shard++) {
+		if (is_stopping(h))
+			return;
+		keep_shard(h, shard, now);
+	}
+}
+
+/* --- the thread -------------------------------------------------------------------------- */
+
+/* Until the next round is due; false when there is none any more. */
+static bool wait_for_round(struct housekeeper *h)
+{
+	struct timespec until;
+	int error = 0;
+	bool go_on;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += h->options.interval_seconds;
+	pthread_mutex_lock(&h->lock);
+	while (!h->woken && !h->stopping && error == 0)
+		error = pthread_cond_timedwait(&h->changed, &h->lock, &until);
+	h->woken = false;
+	go_on = !h->stopping;
+	pthread_mutex_unlock(&h->lock);
+	return go_on;
+}
+
+static void *housekeeper_thread(void *context)
+{
+	struct housekeeper *h = context;
+
+	do
+		keep_house(h);
+	while (wait_for_round(h));
+	return NULL;
+}
+
+static bool init_waiting(struct housekeeper *h)
+{
+	pthread_condattr_t monotonic;
+	bool good;
+
+	if (pthread_condattr_init(&monotonic) != 0)
+		return false;
+	good = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+	       pthread_cond_init(&h->changed, &monotonic) == 0;
+	pthread_condattr_destroy(&monotonic);
+	if (good && pthread_mutex_init(&h->lock, NULL) != 0) {
+		pthread_cond_destroy(&h->changed);
+		good = false;
+	}
+	return good;
+}
+
+static void destroy(struct housekeeper *h)
+{
+	pthread_mutex_destroy(&h->lock);
+	pthread_cond_destroy(&h->changed);
+	accounts_close(&h->accounts);
+	free(h->accounts_path);
+	free(h);
+}
+
+bool housekeeper_start(const struct housekeeper_options *options,
+		       struct housekeeper **housekeeper, struct fault *fault)
+{
+	struct housekeeper *h = calloc(1, sizeof *h);
+
+	*housekeeper = NULL;
+	fault_set(fault, "cannot start the housekeeping thread");
+	if (h == NULL)
+		return false;
+	if (!init_waiting(h)) {
+		free(h);
+		return false;
+	}
+	h->options = *options;
+	if (h->options.interval_seconds == 0)
+		h->options.interval_seconds = HOUSEKEEPER_INTERVAL_SECONDS;
+	h->accounts_path = strdup(options->accounts_path);
+	h->wall_at_start = clock_wall_seconds();
+	h->boot_at_start = boot_seconds();
+	if (h->accounts_path == NULL ||
+	    pthread_create(&h->thread, NULL, housekeeper_thread, h) != 0) {
+		destroy(h);
+		return false;
+	}
+	*housekeeper = h;
+	return true;
+}
+
+void housekeeper_wake(struct housekeeper *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->woken = true;
+	pthread_cond_signal(&h->changed);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void housekeeper_stop(struct housekeeper **housekeeper)
+{
+	struct housekeeper *h = *housekeeper;
+
+	*housekeeper = NULL;
+	if (h == NULL)
+		return;
+	pthread_mutex_lock(&h->lock);
+	h->stopping = true;
+	pthread_cond_signal(&h->changed);
+	pthread_mutex_unlock(&h->lock);
+	pthread_join(h->thread, NULL);
+	destroy(h);
+}

@@ -1,0 +1,30 @@
+/*
+ * The housekeeping thread: purges what is past its undelete window, shard by shard, and seals
+ * APOP secrets that an administrator wrote in clear. Opens its own connection to accounts.db.
+ */
+#ifndef RESTANTE_HOUSEKEEPER_H
+#define RESTANTE_HOUSEKEEPER_H
+
+#include "restante/accounts.h"
+#include "restante/passwords.h"
+
+#define HOUSEKEEPER_INTERVAL_SECONDS 60
+
+struct housekeeper_options {
+	struct store *store;
+	const struct secret_key *key;
+	const char *accounts_path;
+	unsigned interval_seconds; /* 0 = HOUSEKEEPER_INTERVAL_SECONDS */
+};
+
+struct housekeeper;
+
+/* Copies *options; the store and the key must outlive it. The first round begins at once. */
+MUST_USE bool housekeeper_start(const struct housekeeper_options *options,
+				struct housekeeper **housekeeper, struct fault *fault);
+/* A round now, or one more after the one under way. */
+void housekeeper_wake(struct housekeeper *housekeeper);
+/* Waits for the shard under way. Accepts NULL. */
+void housekeeper_stop(struct housekeeper **housekeeper);
+
+#endif

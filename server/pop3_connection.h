@@ -1,0 +1,79 @@
+/*
+ * The state of one POP3 connection, shared by the driver's files: pop3_driver.c (actions),
+ * pop3_login.c (from credentials to an open maildrop), pop3_finish.c (end and log line).
+ */
+#ifndef RESTANTE_POP3_CONNECTION_H
+#define RESTANTE_POP3_CONNECTION_H
+
+#include "connection.h"
+#include "hasher.h"
+#include "pop3/pop3.h"
+
+/* Where a login stands, between its parts. */
+enum login_phase {
+	LOGIN_NONE,
+	LOGIN_VERIFYING, /* with a hasher */
+	LOGIN_VERIFIED,  /* the verdict is there */
+	LOGIN_FAILING,   /* waits for its time to be refused */
+	LOGIN_WAITING    /* good password, waits for the maildrop */
+};
+
+#define DELETED_UIDS_TEXT 384
+
+/* "1-3,7": the uids a session deleted, for its log line. Cut with "..." when it grows long. */
+struct uid_runs {
+	uint64_t first, last; /* the run not yet written; last 0 = none */
+	size_t n;
+	bool cut;
+	char text[DELETED_UIDS_TEXT];
+};
+
+/* From a good password on. */
+struct pop3_mailbox {
+	char address[ADDRESS_MAX + 1];
+	struct maildrop_key key;
+	struct maildrop_lock *lock;
+	struct maildrop *maildrop;
+	struct maildrop_update *update;    /* in UPDATE */
+	atomic_bool updated;               /* its outcome is there */
+	struct message message;            /* the one last found */
+	_Atomic uint64_t messages, octets; /* at login; the list of sessions reads them */
+	uint64_t retrieved, retrieved_octets, deleted;
+	struct uid_runs *marked; /* made at the first DELE */
+};
+
+struct pop3_connection {
+	struct connection base;
+	enum login_phase phase;
+	int64_t command_at; /* monotonic ms: when the login command came */
+	int64_t wait_until; /* ... and how long it waits for the maildrop */
+	struct login_job *login;
+	struct pop3_mailbox *mailbox;
+	bool broken; /* a message or list could not be sent to its end */
+	struct pop3_session machine;
+};
+
+static inline struct pop3_connection *pop3_of(struct connection *connection)
+{
+	return (struct pop3_connection *)connection;
+}
+
+/* USER and PASS, or APOP: prepares the verification. */
+enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
+				 struct buf *out);
+/* After a park: RUN_NEED_INPUT when the login is answered, RUN_PARK when it waits on. */
+enum run_status pop3_login_continue(struct worker *worker, struct pop3_connection *c,
+				    struct buf *out);
+void pop3_login_park(struct pop3_connection *c);
+/* The connection ends: a refusal that nobody waited for is logged and counted all the same. */
+void pop3_login_settle(struct pop3_connection *c);
+
+/* The maildrop is given up without UPDATE, or after it. */
+void pop3_mailbox_release(struct pop3_connection *c);
+/* The outcome of QUIT's update: counts what it deleted, logs why it failed. */
+void pop3_account_for_update(struct pop3_connection *c);
+/* Frees what the session holds and writes its line. */
+void pop3_finish(struct connection *connection, enum ending why);
+void uid_runs_add(struct uid_runs *runs, uint64_t uid);
+
+#endif

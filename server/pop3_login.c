@@ -1,0 +1,255 @@
+/*
+ * From credentials to an open maildrop, in phases (enum login_phase): a hasher verifies; a refusal
+ * waits for its time; a good login takes the maildrop's lock, takes an idle one over, or waits for
+ * it; then the maildrop is opened and `+OK` said. RFC 1939 section 4: the lock comes before +OK.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pop3_connection.h"
+#include "server.h"
+#include "worker.h"
+
+/* How often a waiting login looks at the lock, beside being woken when it is released. */
+#define LOCK_RETRY_MILLISECONDS 250
+
+/* A hasher's thread. Refusals all come late by the clock, whatever made them. */
+static void verified(struct login_job *job)
+{
+	struct pop3_connection *c = job->context;
+	struct server *server = c->base.server;
+
+	if (job->verdict == AUTH_OK) {
+		c->phase = LOGIN_VERIFIED;
+		poller_arm(&server->poller, &c->base.polled, POLL_ROOM);
+		return;
+	}
+	c->phase = LOGIN_FAILING;
+	timers_park(&server->timers, &c->base,
+		    c->command_at + server_config(server)->login_failure_ms, NULL);
+}
+
+enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
+				 struct buf *out)
+{
+	struct login_job *job = calloc(1, sizeof *job);
+
+	if (job == NULL) {
+		pop3_report_login(&c->machine, POP3_TEMPORARY, 0, 0, NULL, out);
+		return RUN_NEED_INPUT;
+	}
+	job->source = peer_source(&c->base.peer);
+	job->local = peer_is_local(&c->base.peer);
+	job->request.method = action->method == POP3_BY_APOP ? AUTH_APOP : AUTH_PASS;
+	job->request.user = action->user;
+	job->request.secret = action->secret;
+	job->request.challenge = action->challenge;
+	job->done = verified;
+	job->context = c;
+	c->login = job;
+	c->command_at = clock_monotonic_ms();
+	c->phase = LOGIN_VERIFYING;
+	return RUN_PARK;
+}
+
+void pop3_login_park(struct pop3_connection *c)
+{
+	struct server *server = c->base.server;
+	int64_t retry;
+
+	if (c->phase == LOGIN_VERIFYING) {
+		if (hashers_submit(&server->hashers, c->login))
+			return;
+		c->login->verdict = AUTH_UNAVAILABLE;
+		c->login->result.reason = "queue-full";
+		verified(c->login);
+		return;
+	}
+	retry = clock_monotonic_ms() + LOCK_RETRY_MILLISECONDS;
+	timers_park(&server->timers, &c->base, retry < c->wait_until ? retry : c->wait_until,
+		    &c->mailbox->key);
+}
+
+static void end_login(struct pop3_connection *c)
+{
+	c->phase = LOGIN_NONE;
+	free(c->login);
+	c->login = NULL;
+}
+
+static void log_failure(const struct pop3_connection *c)
+{
+	const struct login_job *job = c->login;
+	bool refused = job->verdict == AUTH_REFUSED;
+	struct log_line line;
+	char peer[PEER_TEXT_MAX];
+
+	peer_text(&c->base.peer, peer, sizeof peer);
+	log_begin(&line, refused ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "auth-fail");
+	log_word(&line, "protocol", "pop3");
+	log_word(&line, "peer", peer);
+	log_number(&line, "session", c->base.session);
+	log_word(&line, "method", job->request.method == AUTH_APOP ? "apop" : "pass");
+	log_word(&line, "reason", job->result.reason == NULL ? "unknown" : job->result.reason);
+	if (job->fault.text[0] != '\0')
+		log_quoted(&line, "why", str_of(job->fault.text));
+	log_quoted(&line, "user", job->request.user);
+	log_end(&line);
+}
+
+static void account_for_failure(const struct pop3_connection *c)
+{
+	log_failure(c);
+	atomic_fetch_add(&c->base.server->failed_logins, 1);
+}
+
+void pop3_login_settle(struct pop3_connection *c)
+{
+	if (c->phase == LOGIN_FAILING)
+		account_for_failure(c);
+	end_login(c);
+}
+
+static enum run_status refuse(struct pop3_connection *c, struct buf *out)
+{
+	bool refused = c->login->verdict == AUTH_REFUSED;
+
+	account_for_failure(c);
+	end_login(c);
+	pop3_report_login(&c->machine, refused ? POP3_REFUSED : POP3_TEMPORARY, 0, 0, NULL,
+			  out);
+	return RUN_NEED_INPUT;
+}
+
+/* A good password, but no maildrop after all. */
+static enum run_status give_up(struct pop3_connection *c, enum pop3_status status,
+			       const struct pop3_in_use *holder, struct buf *out)
+{
+	pop3_mailbox_release(c);
+	table_settle(&c->base.server->table);
+	maildrop_close(&c->mailbox->maildrop);
+	free(c->mailbox);
+	c->mailbox = NULL;
+	end_login(c);
+	pop3_report_login(&c->machine, status, 0, 0, holder, out);
+	return RUN_NEED_INPUT;
+}
+
+static enum run_status say_in_use(struct pop3_connection *c, const struct lock_holder *holder,
+				  struct buf *out)
+{
+	struct pop3_in_use in_use = { .peer = str_of(holder->peer) };
+	struct log_line line;
+	struct tm tm;
+	time_t since = (time_t)holder->since;
+	char text[16];
+
+	gmtime_r(&since, &tm);
+	snprintf(text, sizeof text, "%02d:%02d UTC", tm.tm_hour, tm.tm_min);
+	in_use.since = str_of(text);
+	log_begin(&line, LOG_LEVEL_INFO, "maildrop-in-use");
+	log_number(&line, "session", c->base.session);
+	log_number(&line, "holder", holder->session);
+	log_word(&line, "holder-peer", holder->peer);
+	log_quoted(&line, "maildrop", str_of(c->mailbox->address));
+	log_end(&line);
+	return give_up(c, POP3_IN_USE, &in_use, out);
+}
+
+static enum run_status open_maildrop(struct worker *worker, struct pop3_connection *c,
+				     struct buf *out)
+{
+	struct pop3_mailbox *mailbox = c->mailbox;
+	struct fault fault = { "" };
+	uint64_t messages;
+	uint64_t octets;
+	enum store_status status =
+		maildrop_open(worker->reader, &mailbox->key, &mailbox->maildrop, &fault);
+
+	if (status != STORE_OK) {
+		log_fault(LOG_LEVEL_ERROR, "maildrop-open", &fault);
+		return give_up(c, status == STORE_FOREIGN ? POP3_PERMANENT : POP3_TEMPORARY,
+			       NULL, out);
+	}
+	maildrop_totals(mailbox->maildrop, &messages, &octets);
+	atomic_store(&mailbox->messages, messages);
+	atomic_store(&mailbox->octets, octets);
+	maildrop_note_login(c->base.server->store, &mailbox->key, clock_wall_seconds());
+	atomic_fetch_add(&c->base.server->logins, 1);
+	end_login(c);
+	pop3_report_login(&c->machine, POP3_DONE, messages, octets, NULL, out);
+	return RUN_NEED_INPUT;
+}
+
+static enum run_status take_lock(struct worker *worker, struct pop3_connection *c,
+				 struct buf *out)
+{
+	struct server *server = c->base.server;
+	struct takeover_rule rule = {
+		.idle = (int64_t)server_config(server)->takeover_idle_seconds * 1000,
+		.idle_marked =
+			(int64_t)server_config(server)->takeover_idle_marked_seconds * 1000,
+	};
+	struct lock_holder self = { .session = c->base.session, .since = clock_wall_seconds() };
+	struct lock_holder other = { 0 };
+	enum store_status status;
+	int64_t now = clock_monotonic_ms();
+
+	peer_text(&c->base.peer, self.peer, sizeof self.peer);
+	status = maildrop_lock(server->store, &c->mailbox->key, &self, &c->mailbox->lock,
+			       &other);
+	if (status == STORE_IN_USE &&
+	    table_take_over(&server->table, other.session, &rule, now))
+		status = maildrop_lock(server->store, &c->mailbox->key, &self,
+				       &c->mailbox->lock, &other);
+	if (status == STORE_OK) {
+		/* Whoever ends us from now on revokes the lock; whoever did before is seen here. */
+		atomic_store(&c->base.logged_in, true);
+		return atomic_load(&c->base.ending) == ENDING_NOT
+			       ? open_maildrop(worker, c, out)
+			       : RUN_CLOSE;
+	}
+	if (status != STORE_IN_USE)
+		return give_up(c, POP3_TEMPORARY, NULL, out);
+	if (now >= c->wait_until)
+		return say_in_use(c, &other, out);
+	c->phase = LOGIN_WAITING;
+	return RUN_PARK;
+}
+
+static enum run_status accept_login(struct worker *worker, struct pop3_connection *c,
+				    struct buf *out)
+{
+	const struct account *account = &c->login->result.account;
+
+	c->mailbox = calloc(1, sizeof *c->mailbox);
+	if (c->mailbox == NULL) {
+		end_login(c);
+		pop3_report_login(&c->machine, POP3_TEMPORARY, 0, 0, NULL, out);
+		return RUN_NEED_INPUT;
+	}
+	snprintf(c->mailbox->address, sizeof c->mailbox->address, "%s", account->address);
+	c->mailbox->key = account->key;
+	c->wait_until = clock_monotonic_ms() + server_config(c->base.server)->lock_wait_ms;
+	return take_lock(worker, c, out);
+}
+
+enum run_status pop3_login_continue(struct worker *worker, struct pop3_connection *c,
+				    struct buf *out)
+{
+	switch (c->phase) {
+	case LOGIN_VERIFIED:
+		return accept_login(worker, c, out);
+	case LOGIN_FAILING:
+		return refuse(c, out);
+	case LOGIN_WAITING:
+		return take_lock(worker, c, out);
+	case LOGIN_NONE:
+	case LOGIN_VERIFYING:
+		break;
+	}
+	return RUN_NEED_INPUT;
+}

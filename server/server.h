@@ -1,0 +1,42 @@
+/*
+ * What all threads of restanted share. Everything here is set up before the first thread starts
+ * and frozen, or is a structure with its own lock.
+ */
+#ifndef RESTANTE_SERVER_H
+#define RESTANTE_SERVER_H
+
+#include <stdatomic.h>
+
+#include "admission.h"
+#include "hasher.h"
+#include "listener.h"
+#include "restante/config.h"
+#include "restante/passwords.h"
+#include "restante/store.h"
+#include "table.h"
+#include "timers.h"
+
+struct server {
+	/* Frozen once read; a reload puts another one in its place and keeps the old one. */
+	_Atomic(const struct config *) config;
+	struct store *store;
+	struct secret_key *key;
+	char accounts_path[4096];
+	struct listeners listeners;
+	struct poller poller;
+	struct table table;
+	struct timers timers;
+	struct hashers hashers;
+	struct admission deliveries; /* LMTP messages being received */
+	atomic_bool draining;
+	_Atomic uint64_t accepted, refused, logins, failed_logins, delivered;
+	int64_t started; /* seconds since 1970 */
+};
+
+/* The configuration as it is now: take it once per action. */
+static inline const struct config *server_config(const struct server *server)
+{
+	return atomic_load_explicit(&server->config, memory_order_acquire);
+}
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * Every connection there is: counting them by source, finding one by its session, and ending one
+ * from outside. A descriptor is closed only after its connection has left the table, so nobody who
+ * holds the table's mutex ever touches a descriptor used again.
+ */
+#ifndef RESTANTE_TABLE_H
+#define RESTANTE_TABLE_H
+
+#include <pthread.h>
+
+#include "connection.h"
+
+struct source_count;
+
+struct table {
+	pthread_mutex_t mutex;
+	struct connection **slots;
+	uint32_t *free_slots;
+	uint32_t capacity, used, free_count;
+	unsigned per_source;
+	uint64_t next_session;
+	struct source_count *sources; /* uthash */
+	uint64_t hash_key;
+};
+
+enum table_answer { TABLE_OK, TABLE_FULL, TABLE_SOURCE_FULL };
+
+MUST_USE bool table_open(struct table *table, uint32_t capacity, unsigned per_source);
+void table_close(struct table *table);
+/* From now on; connections that are there stay. */
+void table_set_per_source(struct table *table, unsigned per_source);
+/* Room for one more from this source? Local peers are not counted by source. */
+enum table_answer table_admits(struct table *table, const struct peer *peer);
+/* Sets slot and session. By the acceptor alone, after table_admits said yes. */
+MUST_USE bool table_add(struct table *table, struct connection *connection);
+void table_remove(struct table *table, struct connection *connection);
+/*
+ * Returns when nobody looks at a connection any more as it was before: call it between taking
+ * something away from the others (logged_in = false) and freeing it.
+ */
+void table_settle(struct table *table);
+uint32_t table_used(struct table *table);
+
+/* Calls visit for each with the mutex held; visit must not block. */
+typedef void table_visit(void *context, struct connection *connection);
+void table_each(struct table *table, table_visit *visit, void *context);
+/* Ends every connection whose deadline has passed. */
+void table_sweep(struct table *table, int64_t now);
+
+/* How patient a holder's claim is: milliseconds of idleness, 0 = never taken over. */
+struct takeover_rule {
+	int64_t idle, idle_marked;
+};
+/* Ends session `session` if it has been idle long enough: true when its maildrop is free now. */
+bool table_take_over(struct table *table, uint64_t session, const struct takeover_rule *rule,
+		     int64_t now);
+
+#endif
