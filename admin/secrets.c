@@ -1,0 +1,224 @@
+/*
+ * The commands about passwords: setting them, APOP's secrets, hashes for SQL, and trying one.
+ * No secret comes from the command line, and none stays in memory longer than it is needed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ask.h"
+#include "base/clock.h"
+#include "commands.h"
+#include "complain.h"
+#include "output.h"
+#include "restante/auth.h"
+#include "restante/passwords.h"
+
+static struct str password_str(const struct password *password)
+{
+	return (struct str){ password->text, password->n };
+}
+
+static int set_password(struct tool *tool, const char *address, const struct password *password)
+{
+	struct fault fault = { "" };
+	char hash[512];
+	if (!password_hash(NULL, password_str(password), hash, sizeof hash, &fault))
+		return complain(EX_SOFTWARE, "cannot hash the password: %s", fault.text);
+	enum accounts_status status =
+		account_set_password(tool->accounts, address, hash, &fault);
+	explicit_bzero(hash, sizeof hash);
+	if (status != ACCOUNTS_OK)
+		return complain_accounts(status, &fault, "set the password of", address);
+	tool_say(tool, "Changed the password of %s", address);
+	password_show_generated(tool, address, password);
+	return EX_OK;
+}
+
+int command_user_passwd(struct tool *tool)
+{
+	struct password password;
+	struct account account;
+	const char *address = tool_name(tool->args[0]);
+	int code = tool_accounts(tool, true);
+	if (code == EX_OK)
+		code = tool_account(tool, address, &account);
+	if (code == EX_OK)
+		code = password_get(tool, "New password", PASSWORD_NEW, &password);
+	if (code != EX_OK)
+		return code;
+	code = set_password(tool, account.address, &password);
+	password_wipe(&password);
+	return code;
+}
+
+static int store_apop(struct tool *tool, const struct account *account, const char *sealed)
+{
+	struct fault fault = { "" };
+	enum accounts_status status =
+		account_set_apop_secret(tool->accounts, account->id, sealed, &fault);
+	if (status != ACCOUNTS_OK)
+		return complain_accounts(status, &fault, "set the APOP secret of",
+					 account->address);
+	return EX_OK;
+}
+
+static int set_apop(struct tool *tool, const struct account *account,
+		    const struct password *password)
+{
+	struct fault fault = { "" };
+	char sealed[512];
+	int code = tool_key(tool);
+	if (code != EX_OK)
+		return code;
+	if (!secret_seal(tool->key, account->id, password_str(password), sealed, sizeof sealed,
+			 &fault))
+		return complain(EX_DATAERR, "cannot seal the secret: %s", fault.text);
+	code = store_apop(tool, account, sealed);
+	explicit_bzero(sealed, sizeof sealed);
+	if (code != EX_OK)
+		return code;
+	tool_say(tool, "Changed the APOP secret of %s", account->address);
+	password_show_generated(tool, account->address, password);
+	return EX_OK;
+}
+
+int command_user_apop(struct tool *tool)
+{
+	struct password password;
+	struct account account;
+	int code = tool_accounts(tool, true);
+	if (code == EX_OK)
+		code = tool_account(tool, tool_name(tool->args[0]), &account);
+	if (code != EX_OK)
+		return code;
+	if (tool_has(tool, OPTION_REMOVE)) {
+		code = store_apop(tool, &account, NULL);
+		if (code == EX_OK)
+			tool_say(tool, "Removed the APOP secret of %s", account.address);
+		return code;
+	}
+	code = password_get(tool, "New APOP secret", PASSWORD_NEW, &password);
+	if (code != EX_OK)
+		return code;
+	code = set_apop(tool, &account, &password);
+	password_wipe(&password);
+	return code;
+}
+
+/* --- hash --------------------------------------------------------------------------- */
+
+static int complain_scheme(const char *scheme)
+{
+	char list[512] = "";
+	size_t used = 0;
+	const char *const *names = password_schemes();
+	for (; *names != NULL && used < sizeof list; names++) {
+		if (!password_scheme_writable(*names))
+			continue;
+		int n = snprintf(list + used, sizeof list - used, " %s", *names);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	return complain(EX_USAGE, "no new passwords in scheme \"%s\"; there are:%s", scheme,
+			list);
+}
+
+static void print_hash(const struct tool *tool, const char *hash,
+		       const struct password *password)
+{
+	static const struct output_column columns[] = { { "hash", OUTPUT_TEXT },
+							{ "password", OUTPUT_TEXT } };
+	bool generated = tool_has(tool, OPTION_GENERATE);
+	if (tool_has(tool, OPTION_JSON)) {
+		const char *values[] = { hash, generated ? password->text : NULL };
+		struct output *output =
+			output_begin(tool, "hashes", OUTPUT_ROWS, columns, generated ? 2 : 1);
+		output_row(output, values);
+		output_end(&output);
+		return;
+	}
+	if (generated)
+		printf("%s\n", password->text);
+	printf("%s\n", hash);
+}
+
+int command_hash(struct tool *tool)
+{
+	struct fault fault = { "" };
+	struct password password;
+	char hash[512];
+	const char *scheme = tool->option[OPTION_SCHEME];
+	if (scheme != NULL && !password_scheme_writable(scheme))
+		return complain_scheme(scheme);
+	int code = password_get(tool, "Password", PASSWORD_NEW, &password);
+	if (code != EX_OK)
+		return code;
+	if (password_hash(scheme, password_str(&password), hash, sizeof hash, &fault))
+		print_hash(tool, hash, &password);
+	else
+		code = complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
+	password_wipe(&password);
+	explicit_bzero(hash, sizeof hash);
+	return code;
+}
+
+/* --- auth test ---------------------------------------------------------------------- */
+
+static int print_verdict(const struct tool *tool, const char *address, const char *backend,
+			 enum auth_verdict verdict, const struct auth_result *result)
+{
+	static const struct output_column columns[] = {
+		{ "user", OUTPUT_TEXT },
+		{ "accepted", OUTPUT_BOOL },
+		{ "backend", OUTPUT_TEXT },
+		{ "reason", OUTPUT_TEXT },
+	};
+	static const int codes[] = {
+		[AUTH_OK] = EX_OK,
+		[AUTH_REFUSED] = EX_NOPERM,
+		[AUTH_UNAVAILABLE] = EX_TEMPFAIL,
+	};
+	const char *reason = result->reason != NULL ? result->reason : "";
+	const char *values[] = { address, verdict == AUTH_OK ? "1" : "0", backend, reason };
+	struct output *output =
+		output_begin(tool, "logins", OUTPUT_FACTS, columns, ARRAY_SIZE(columns));
+	output_row(output, values);
+	output_end(&output);
+	return codes[verdict];
+}
+
+static int try_password(struct tool *tool, const char *address, const struct password *password)
+{
+	struct fault fault = { "" };
+	struct auth_backend backend;
+	struct auth_result result = { 0 };
+	struct auth_request request = { .method = AUTH_PASS,
+					.user = str_of(address),
+					.secret = password_str(password) };
+	int code = tool_key(tool);
+	if (code != EX_OK)
+		return code;
+	if (auth_sql_open(tool->accounts, tool->key, &backend, &fault) != AUTH_OK)
+		return complain(EX_TEMPFAIL, "cannot open the backend sql: %s", fault.text);
+	enum auth_verdict verdict =
+		auth_verify(&backend, 1, &request, clock_wall_seconds(), &result, &fault);
+	bool nobody = result.reason != NULL && strcmp(result.reason, "unknown-user") == 0;
+	code = print_verdict(tool, address, nobody ? NULL : backend.name, verdict, &result);
+	backend.close(backend.self);
+	if (verdict != AUTH_OK && fault.text[0] != '\0')
+		complain(code, "%s", fault.text);
+	return code;
+}
+
+int command_auth_test(struct tool *tool)
+{
+	struct password password;
+	int code = tool_accounts(tool, false);
+	if (code == EX_OK)
+		code = password_get(tool, "Password", PASSWORD_TRIED, &password);
+	if (code != EX_OK)
+		return code;
+	/* As a client would write it: nothing is put into lower case here. */
+	code = try_password(tool, tool->args[0], &password);
+	password_wipe(&password);
+	return code;
+}

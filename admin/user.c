@@ -1,0 +1,189 @@
+/*
+ * The commands about mailboxes. Their passwords and secrets are in secrets.c.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ask.h"
+#include "assign.h"
+#include "backend.h"
+#include "commands.h"
+#include "complain.h"
+#include "restante/passwords.h"
+#include "rows.h"
+
+/* Before a password is asked for: is there a domain, and no such user yet? */
+static int check_new(struct tool *tool, const char *address)
+{
+	size_t count;
+	const char *at = strrchr(address, '@');
+	if (at == NULL || at == address || at[1] == '\0')
+		return complain(EX_USAGE, "\"%s\" is no address such as ann@example.org",
+				address);
+	int code = rows_need(tool, TABLE_DOMAIN, at + 1);
+	if (code == EX_OK)
+		code = rows_count(tool, TABLE_MAILBOX, address, NULL, &count);
+	if (code == EX_OK && count > 0)
+		code = complain(
+			EX_CANTCREAT,
+			"user \"%s\" exists already; change the password with: restante user "
+			"passwd %s",
+			address, address);
+	return code;
+}
+
+static int store_password(struct tool *tool, const char *address, const char *hash)
+{
+	struct fault fault = { "" };
+	enum accounts_status status =
+		account_set_password(tool->accounts, address, hash, &fault);
+	if (status == ACCOUNTS_OK)
+		return EX_OK;
+	return complain_accounts(status, &fault,
+				 "set a password (the user is there, but cannot log in) for",
+				 address);
+}
+
+static int add_with_password(struct tool *tool, const char *address,
+			     const struct assignments *to, struct password *password)
+{
+	struct fault fault = { "" };
+	char hash[512];
+	if (!password_hash(NULL, (struct str){ password->text, password->n }, hash, sizeof hash,
+			   &fault))
+		return complain(EX_SOFTWARE, "cannot hash the password: %s", fault.text);
+	int code = rows_add(tool, TABLE_MAILBOX, address, to->field, to->count);
+	if (code == EX_OK)
+		code = store_password(tool, address, hash);
+	explicit_bzero(hash, sizeof hash);
+	if (code == EX_OK) {
+		tool_say(tool, "Added user %s", address);
+		password_show_generated(tool, address, password);
+	}
+	return code;
+}
+
+int command_user_add(struct tool *tool)
+{
+	struct assignments to;
+	struct password password;
+	const char *address = tool_name(tool->args[0]);
+	int code = assign_parse(TABLE_MAILBOX, "address", tool->args + 1, tool->count - 1, &to);
+	if (code == EX_OK)
+		code = tool_accounts(tool, true);
+	if (code == EX_OK)
+		code = check_new(tool, address);
+	if (code == EX_OK)
+		code = password_get(tool, "New password", PASSWORD_NEW, &password);
+	if (code != EX_OK)
+		return code;
+	code = add_with_password(tool, address, &to, &password);
+	password_wipe(&password);
+	return code;
+}
+
+int command_user_list(struct tool *tool)
+{
+	return rows_list(tool, TABLE_MAILBOX,
+			 tool->count > 0 ? tool_name(tool->args[0]) : NULL);
+}
+
+static int find_usage(struct tool *tool, const struct account *account,
+		      struct maildrop_usage *usage)
+{
+	struct backend backend;
+	int code = backend_open(tool, BACKEND_READ, &backend);
+	if (code == EX_OK) {
+		code = backend_usage(&backend, &account->key, usage);
+		backend_close(&backend);
+	}
+	return code;
+}
+
+int command_user_show(struct tool *tool)
+{
+	static const struct output_column columns[] = {
+		{ "messages", OUTPUT_NUMBER },
+		{ "octets", OUTPUT_NUMBER },
+		{ "last_login", OUTPUT_TIME },
+	};
+	char text[ARRAY_SIZE(columns)][OUTPUT_NUMBER_MAX];
+	struct maildrop_usage usage = { 0 };
+	struct account account;
+	const char *address = tool_name(tool->args[0]);
+	int code = tool_accounts(tool, false);
+	if (code == EX_OK)
+		code = tool_account(tool, address, &account);
+	if (code != EX_OK)
+		return code;
+	/* The account is worth showing when its maildrop cannot be read. */
+	code = find_usage(tool, &account, &usage);
+	const char *none[ARRAY_SIZE(columns)] = { NULL };
+	const char *values[] = { output_u64(text[0], usage.messages),
+				 output_u64(text[1], usage.octets),
+				 output_i64(text[2], usage.last_login) };
+	struct rows_more more = { columns, code == EX_OK ? values : none, ARRAY_SIZE(columns) };
+	int shown = rows_show(tool, TABLE_MAILBOX, address, &more);
+	return shown != EX_OK ? shown : code;
+}
+
+int command_user_set(struct tool *tool)
+{
+	return rows_set(tool, TABLE_MAILBOX);
+}
+
+struct naming {
+	const char *address;
+	size_t aliases;
+};
+
+static bool count_naming(void *context, const struct field *fields, size_t n)
+{
+	struct naming *naming = context;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(fields[i].name, "goto") == 0 && fields[i].value != NULL &&
+		    strcasecmp(fields[i].value, naming->address) == 0)
+			naming->aliases++;
+	}
+	return true;
+}
+
+/* What the person who removes a user should know beforehand. */
+static int confirm_removal(struct tool *tool, const struct account *account)
+{
+	struct fault fault = { "" };
+	struct maildrop_usage usage = { 0 };
+	struct naming naming = { account->address, 0 };
+	int code = find_usage(tool, account, &usage);
+	if (code != EX_OK)
+		return code;
+	enum accounts_status status = accounts_list(tool->accounts, TABLE_ALIAS, NULL, NULL,
+						    count_naming, &naming, &fault);
+	if (status != ACCOUNTS_OK && status != ACCOUNTS_NOT_FOUND)
+		return complain_accounts(status, &fault, "look for aliases of",
+					 account->address);
+	return ask_confirm(tool,
+			   "Remove user %s with %" PRIu64 " message%s (%" PRIu64
+			   " octets, kept for %d days and then reaped)? %zu alias%s to it.",
+			   account->address, usage.messages, plural_s(usage.messages),
+			   usage.octets, UNDELETE_SECONDS_DEFAULT / 86400, naming.aliases,
+			   naming.aliases == 1 ? " goes" : "es go");
+}
+
+int command_user_rm(struct tool *tool)
+{
+	struct account account;
+	const char *address = tool_name(tool->args[0]);
+	int code = tool_accounts(tool, true);
+	if (code == EX_OK)
+		code = tool_account(tool, address, &account);
+	if (code == EX_OK)
+		code = confirm_removal(tool, &account);
+	if (code == EX_OK)
+		code = rows_remove(tool, TABLE_MAILBOX, address, NULL);
+	if (code == EX_OK)
+		tool_say(tool, "Removed user %s; its mail is kept for %d days", address,
+			 UNDELETE_SECONDS_DEFAULT / 86400);
+	return code;
+}
