@@ -1,0 +1,45 @@
+/*
+ * What the load programs share: connecting to loopback, speaking POP3 line by line over a
+ * non-blocking socket, and telling durations. They end the program when something goes wrong
+ * that a measurement cannot survive.
+ */
+#ifndef RESTANTE_BENCH_CLIENT_H
+#define RESTANTE_BENCH_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "restante/compiler.h"
+
+#define CLIENT_LINE_MAX 2048
+
+/* Ends the program: `what` failed, with errno's text. */
+_Noreturn void die(const char *what);
+/* A number of the command line; ends the program when it is none. */
+unsigned long number_of(const char *text);
+/* As many descriptors as the system allows. */
+void raise_descriptors(void);
+
+/* A blocking connection to 127.0.0.1; `receive_buffer` 0 = the system's. */
+MUST_USE int connect_loopback(unsigned port, int receive_buffer);
+void set_nonblocking(int fd);
+/* "PREFIX<number>@example.test" */
+void user_name(char *to, size_t cap, const char *prefix, unsigned long number);
+/* Sends a line and reads a line of reply, both blocking; false when it does not begin with "+OK". */
+MUST_USE bool ask(int fd, const char *command);
+/* USER and PASS, the greeting read first. */
+MUST_USE bool log_in(int fd, const char *user, const char *password);
+
+int64_t now_ns(void);
+
+/* Durations of one run. */
+struct durations {
+	int64_t *ns;
+	size_t n, cap;
+};
+void durations_add(struct durations *durations, int64_t ns);
+/* Milliseconds below which `part` (0 to 1) of them lie. Sorts. */
+double durations_quantile(struct durations *durations, double part);
+
+#endif

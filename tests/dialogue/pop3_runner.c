@@ -1,0 +1,164 @@
+/*
+ * Dialogue scripts against the POP3 machine and a maildrop in memory. Headers (see script.h):
+ *
+ *	apop: yes | no             challenge in the greeting; challenge: <...@...>
+ *	clear-password: yes | no   passwords are taken (default yes)
+ *	implementation: text       for CAPA
+ *	user, password, digest     who may log in; escapes as for C>
+ *	message: octets            a message, escapes as for C>; any number of them, in order
+ *	fill: n                    a message of n octets, after the others; any number of them
+ *	uidl: text                 of the first, the second ... message
+ *	octets: n                  added to the maildrop's totals
+ *	slice: n, rows: n          octets and rows that one report brings at most
+ *	logins: n, removed: n      login actions and removed messages expected at the end
+ *	errors-before, errors-after, attempts: the policy's limits
+ *
+ * Answers: `A: login|totals|find|mark|rows|octets|update STATUS ...`, STATUS being done,
+ * no-message, refused, in-use (followed by address and since), temporary, permanent, broken;
+ * `A: octets done none` for a message that is shorter than announced.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dialogue.h"
+#include "pop3_fake.h"
+
+struct pop3_run {
+	struct pop3_fake fake;
+	char *texts[FAKE_MESSAGES_MAX];
+	size_t text_count;
+};
+
+static void send_out(void *context, struct str octets)
+{
+	dialogue_send(context, octets);
+}
+
+static const char *answer(void *context, const char *action)
+{
+	return dialogue_answer(context, action);
+}
+
+/* A header's octets, kept until the run is over. */
+static struct str octets_of(struct pop3_run *self, const char *value)
+{
+	char *copy = value == NULL ? NULL : strdup(value);
+	size_t n;
+
+	if (copy == NULL)
+		return STR("");
+	n = script_unescape(copy);
+	if (n == SIZE_MAX || self->text_count == ARRAY_SIZE(self->texts)) {
+		fprintf(stderr, "ill-formed or too many: %s\n", value);
+		abort();
+	}
+	self->texts[self->text_count++] = copy;
+	return (struct str){ copy, n };
+}
+
+static void add_filled(struct pop3_fake *fake, size_t n)
+{
+	static const char head[] = "Subject: fill\r\n\r\n";
+	char *octets = calloc(1, n + 72);
+	size_t at = sizeof head - 1;
+
+	if (octets == NULL || n < at + 2)
+		abort();
+	memset(octets, 'x', n);
+	memcpy(octets, head, at);
+	for (; at + 70 < n; at += 70)
+		memcpy(octets + at + 68, "\r\n", 2);
+	memcpy(octets + n - 2, "\r\n", 2);
+	pop3_fake_add(fake, (struct str){ octets, n });
+	free(octets);
+}
+
+static void add_messages(struct pop3_run *self, const struct script *script)
+{
+	struct pop3_fake *fake = &self->fake;
+	const char *value;
+
+	for (size_t i = 0; (value = script_header(script, "message", i)) != NULL; i++)
+		pop3_fake_add(fake, octets_of(self, value));
+	for (size_t i = 0; (value = script_header(script, "fill", i)) != NULL; i++)
+		add_filled(fake, (size_t)strtoul(value, NULL, 10));
+	for (size_t i = 0; (value = script_header(script, "uidl", i)) != NULL; i++)
+		snprintf(fake->messages[i].uidl, sizeof fake->messages[i].uidl, "%s", value);
+}
+
+static struct pop3_policy policy_of(const struct script *script)
+{
+	return (struct pop3_policy){
+		.apop = script_flag(script, "apop", false),
+		.clear_password = script_flag(script, "clear-password", true),
+		.implementation = script_header(script, "implementation", 0),
+		.errors_before_login = (unsigned)script_number(script, "errors-before",
+							       POP3_ERRORS_BEFORE_LOGIN),
+		.errors_after_login = (unsigned)script_number(script, "errors-after",
+							      POP3_ERRORS_AFTER_LOGIN),
+		.login_attempts =
+			(unsigned)script_number(script, "attempts", POP3_LOGIN_ATTEMPTS),
+	};
+}
+
+static void *run_open(struct dialogue *run)
+{
+	const struct script *script = run->script;
+	struct pop3_run *self = calloc(1, sizeof *self);
+	struct pop3_policy policy = policy_of(script);
+	struct pop3_fake *fake = &self->fake;
+
+	if (self == NULL)
+		abort();
+	fake->send = send_out;
+	fake->answer = answer;
+	fake->context = run;
+	fake->out_cap = run->tight ? POP3_STEP_ROOM : FAKE_OUT_MAX;
+	fake->slice = script_number(script, "slice", FAKE_OUT_MAX);
+	fake->rows = script_number(script, "rows", FAKE_MESSAGES_MAX);
+	fake->more_octets = script_number(script, "octets", 0);
+	fake->user = octets_of(self, script_header(script, "user", 0));
+	fake->password = octets_of(self, script_header(script, "password", 0));
+	fake->digest = octets_of(self, script_header(script, "digest", 0));
+	add_messages(self, script);
+	pop3_fake_start(fake, &policy, octets_of(self, script_header(script, "challenge", 0)));
+	return self;
+}
+
+static void run_feed(void *self, struct dialogue *run)
+{
+	struct pop3_fake *fake = &((struct pop3_run *)self)->fake;
+
+	pop3_fake_run(fake, &run->in);
+	run->closed = fake->closed;
+}
+
+static bool counted(const struct script *script, const char *what, size_t n)
+{
+	size_t expected = script_number(script, what, n);
+
+	if (expected != n)
+		fprintf(stderr, "%s: %s: %zu instead of %zu\n", script->path, what, n,
+			expected);
+	return expected == n;
+}
+
+static bool run_close(void *self, struct dialogue *run)
+{
+	struct pop3_run *mine = self;
+	bool good = mine->fake.sound && counted(run->script, "logins", mine->fake.logins) &&
+		    counted(run->script, "removed", mine->fake.removed);
+
+	pop3_fake_free(&mine->fake);
+	for (size_t i = 0; i < mine->text_count; i++)
+		free(mine->texts[i]);
+	free(mine);
+	return good;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct dialogue_peer peer = { run_open, run_feed, run_close };
+
+	return dialogue_main(argc, argv, &peer);
+}

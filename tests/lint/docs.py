@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""lint.docs: the documents are true where a program can tell.
+
+Every file that a document names exists; every option of the configuration is in restante.conf(5);
+every command and option of the tool is in restante(1).
+"""
+import re
+
+from sources import TOP, files, report, text
+
+MAN = TOP / "docs/man"
+# `path/like/this.c` in a document: a slash or a known suffix, no pattern, nothing to run.
+CODE_SPAN = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+SUFFIXES = (".c", ".h", ".md", ".py", ".sh", ".sql", ".txt", ".cmake", ".conf")
+PATH = re.compile(r"[\w.][\w./-]*")
+# Rows of the tables in server/config_options.c and admin/commands.c.
+CONFIG_OPTION = re.compile(r'^\t\{ "([a-z_0-9]+)", OPTION_', re.MULTILINE)
+COMMAND = re.compile(r'^\t\{ "([a-z -]+)", "', re.MULTILINE)
+TOOL_OPTION = re.compile(r'^\t\[OPTION_\w+\] = \{ "([a-z-]+)"', re.MULTILINE)
+
+
+def looks_like_path(word):
+    if not PATH.fullmatch(word):
+        return False
+    tops = {path.name for path in TOP.iterdir() if path.is_dir()}
+    first = word.split("/")[0]
+    return ("/" in word and first in tops and first != "build") or word.endswith(SUFFIXES)
+
+
+def exists(document, word):
+    """Named from the top, from the document's folder, or a name that occurs just so in the tree."""
+    if (TOP / word).exists() or (TOP / document.parent / word).exists():
+        return True
+    return any(path.as_posix().endswith("/" + word) for path in files())
+
+
+def document_findings():
+    for document in files(".md"):
+        content = re.sub(r"^```.*?^```", "", text(document), flags=re.DOTALL | re.MULTILINE)
+        for word in CODE_SPAN.findall(content):
+            if looks_like_path(word) and not exists(document, word):
+                yield f"{document}: names {word}, which does not exist"
+        for target in LINK.findall(content):
+            if "://" not in target and not target.startswith("mailto:"):
+                if not (TOP / document.parent / target).exists():
+                    yield f"{document}: links to {target}, which does not exist"
+
+
+def manual(name):
+    """A manual page's words, without roff's escapes."""
+    content = (MAN / name).read_text(encoding="utf-8")
+    # mdoc's ".Fl -yes" is "--yes".
+    return content.replace("\\-", "-").replace("\\&", "").replace("Fl -", "--")
+
+
+def table_findings(page, source, pattern, prefix=""):
+    """Every row of a table stands in the manual page about it."""
+    words = pattern.findall(text(source))
+    if not words:
+        yield f"{source}: no table found: has its form changed?"
+    for word in words:
+        if not re.search(rf"(?<![\w-]){re.escape(prefix + word)}(?![\w-])", manual(page)):
+            yield f"docs/man/{page}: says nothing about {prefix}{word} of {source}"
+
+
+def findings():
+    yield from document_findings()
+    yield from table_findings("restante.conf.5", "server/config_options.c", CONFIG_OPTION)
+    yield from table_findings("restante.1", "admin/commands.c", COMMAND)
+    yield from table_findings("restante.1", "admin/commands.c", TOOL_OPTION, "--")
+
+
+report(findings())

@@ -1,0 +1,39 @@
+"""What the lint tests share: the project's files and how to report findings."""
+import os
+import pathlib
+import re
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+COMMENT_OR_LITERAL = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL)
+
+
+def files(*suffixes):
+    """The project's files, relative to its top; all of them without suffixes."""
+    for folder, folders, names in os.walk(TOP):
+        folders[:] = sorted(name for name in folders
+                            if name not in ("build", "__pycache__")
+                            and (not name.startswith(".") or name == ".ci"))
+        for name in sorted(names):
+            path = pathlib.Path(folder, name).relative_to(TOP)
+            if not suffixes or path.suffix in suffixes:
+                yield path
+
+
+def text(path):
+    return (TOP / path).read_text(encoding="utf-8", errors="replace")
+
+
+def code(path):
+    """A C file's text with comments and literals blanked; line numbers stay right."""
+    return COMMENT_OR_LITERAL.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text(path))
+
+
+def report(findings):
+    """Prints the findings and ends the program: status 1 when there are any."""
+    findings = list(findings)
+    for finding in findings:
+        print(finding)
+    print(f"{len(findings)} findings")
+    sys.exit(1 if findings else 0)

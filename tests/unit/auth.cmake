@@ -1,0 +1,6 @@
+unit_test(accounts restante_auth SQLite::SQLite3)
+unit_test(accounts_schema restante_auth SQLite::SQLite3)
+unit_test(accounts_resolve restante_auth)
+unit_test(auth restante_auth SQLite::SQLite3)
+unit_test(passwords restante_auth)
+unit_test(passwords_key restante_auth)

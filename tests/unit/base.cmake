@@ -1,0 +1,3 @@
+unit_test(buf restante_base)
+unit_test(line restante_base)
+unit_test(number restante_base)

@@ -1,0 +1,193 @@
+/*
+ * The hashers' queue: sources take turns, a full queue says no, every job comes back. The real
+ * verification is replaced by a gate and a list of who came when.
+ */
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "hasher.h"
+#include "restante/limits.h"
+#include "server.h"
+
+static sem_t gate;  /* one post lets one verification through */
+static sem_t begun; /* one post per verification begun */
+static bool no_accounts;
+static char order[HASHER_QUEUE + 2];
+static size_t order_n;
+
+enum accounts_status accounts_open(const char *path, bool writable, struct accounts **accounts,
+				   struct fault *fault)
+{
+	(void)path, (void)writable, (void)fault;
+	*accounts = NULL;
+	return no_accounts ? ACCOUNTS_UNAVAILABLE : ACCOUNTS_OK;
+}
+
+void accounts_close(struct accounts **accounts)
+{
+	*accounts = NULL;
+}
+
+static void close_backend(void *self)
+{
+	(void)self;
+}
+
+enum auth_verdict auth_sql_open(struct accounts *accounts, const struct secret_key *key,
+				struct auth_backend *backend, struct fault *fault)
+{
+	(void)accounts, (void)key, (void)fault;
+	backend->close = close_backend;
+	return AUTH_OK;
+}
+
+enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
+			      const struct auth_request *request, int64_t now,
+			      struct auth_result *result, struct fault *fault)
+{
+	(void)backends, (void)count, (void)now, (void)result, (void)fault;
+	sem_post(&begun);
+	sem_wait(&gate);
+	order[order_n++] = request->user.p[0];
+	return AUTH_OK;
+}
+
+static sem_t finished;
+
+static void done(struct login_job *job)
+{
+	(void)job;
+	sem_post(&finished);
+}
+
+static struct login_job job_of(char who, bool local)
+{
+	static const char names[] = "abcdefghijklmnopqrstuvwxyz";
+	struct login_job job = { .local = local, .done = done };
+
+	job.source.family = 2;
+	job.source.prefix[0] = (unsigned char)who;
+	job.request.user = (struct str){ names + (who - 'a'), 1 };
+	return job;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	order_n = 0;
+	no_accounts = false;
+	return sem_init(&gate, 0, 0) | sem_init(&finished, 0, 0) | sem_init(&begun, 0, 0);
+}
+
+static void queue_one_source_floods_others_take_turns(void **state)
+{
+	static struct login_job jobs[12];
+	struct server server = { .started = 0 };
+	struct hashers hashers;
+	struct fault fault = { "" };
+	const char *who = "aaaaaaaaabbc";
+
+	(void)state;
+	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+		jobs[i] = job_of(who[i], false);
+		assert_true(hashers_submit(&hashers, &jobs[i]));
+		/* The first is taken before the others come: the order is then certain. */
+		if (i == 0)
+			sem_wait(&begun);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		sem_post(&gate);
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		sem_wait(&finished);
+	hashers_stop(&hashers);
+	order[order_n] = '\0';
+	assert_string_equal(order, "aabcabaaaaaa");
+}
+
+static void submit_past_the_source_limit_says_no(void **state)
+{
+	static struct login_job jobs[HASHER_QUEUE + 2];
+	struct server server = { .started = 0 };
+	struct hashers hashers;
+	struct fault fault = { "" };
+	size_t n = 0;
+
+	(void)state;
+	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	jobs[n] = job_of('z', false);
+	assert_true(hashers_submit(&hashers, &jobs[n++]));
+	sem_wait(&begun);
+	for (int i = 0; i < HASHER_QUEUE_PER_PREFIX; i++) {
+		jobs[n] = job_of('a', false);
+		assert_true(hashers_submit(&hashers, &jobs[n++]));
+	}
+	jobs[n] = job_of('a', false);
+	assert_false(hashers_submit(&hashers, &jobs[n]));
+	/* Another source still gets in, and a local one up to the whole queue. */
+	for (int i = HASHER_QUEUE_PER_PREFIX; i < HASHER_QUEUE; i++) {
+		jobs[n] = job_of('b', true);
+		assert_true(hashers_submit(&hashers, &jobs[n++]));
+	}
+	jobs[n] = job_of('c', true);
+	assert_false(hashers_submit(&hashers, &jobs[n]));
+	for (size_t i = 0; i < n; i++)
+		sem_post(&gate);
+	for (size_t i = 0; i < n; i++)
+		sem_wait(&finished);
+	hashers_stop(&hashers);
+}
+
+static void stop_with_queued_jobs_answers_them_all(void **state)
+{
+	static struct login_job jobs[8];
+	struct server server = { .started = 0 };
+	struct hashers hashers;
+	struct fault fault = { "" };
+	int answered;
+
+	(void)state;
+	assert_true(hashers_start(&hashers, &server, 2, &fault));
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+		jobs[i] = job_of('a', false);
+		assert_true(hashers_submit(&hashers, &jobs[i]));
+		sem_post(&gate);
+	}
+	hashers_stop(&hashers);
+	sem_getvalue(&finished, &answered);
+	assert_int_equal(answered, ARRAY_SIZE(jobs));
+}
+
+static void job_without_accounts_is_answered_unavailable(void **state)
+{
+	struct login_job job = job_of('a', false);
+	struct server server = { .started = 0 };
+	struct hashers hashers;
+	struct fault fault = { "" };
+
+	(void)state;
+	no_accounts = true;
+	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	assert_true(hashers_submit(&hashers, &job));
+	sem_wait(&finished);
+	assert_int_equal(job.verdict, AUTH_UNAVAILABLE);
+	hashers_stop(&hashers);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(queue_one_source_floods_others_take_turns, set_up),
+		cmocka_unit_test_setup(submit_past_the_source_limit_says_no, set_up),
+		cmocka_unit_test_setup(stop_with_queued_jobs_answers_them_all, set_up),
+		cmocka_unit_test_setup(job_without_accounts_is_answered_unavailable, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

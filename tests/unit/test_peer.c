@@ -1,0 +1,89 @@
+/* Addresses of peers: text, source prefixes, what is local. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "net/peer.h"
+#include "restante/compiler.h"
+
+static struct peer peer_of(const char *text)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr none = { .sa_family = AF_UNIX };
+	struct peer peer;
+
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+		peer_from_sockaddr(&peer, (struct sockaddr *)&in);
+	else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
+		peer_from_sockaddr(&peer, (struct sockaddr *)&in6);
+	else
+		peer_from_sockaddr(&peer, &none);
+	return peer;
+}
+
+static void text_round_trip_same(void **state)
+{
+	static const struct {
+		const char *given, *text;
+		bool local;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.1", false },
+		{ "127.9.9.9", "127.9.9.9", true },
+		{ "2001:db8::1", "2001:db8::1", false },
+		{ "::1", "::1", true },
+		{ "::ffff:192.0.2.7", "192.0.2.7", false },
+		{ "::ffff:127.0.0.1", "127.0.0.1", true },
+		{ "unix", "local", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct peer peer = peer_of(rows[i].given);
+		char text[PEER_TEXT_MAX];
+
+		peer_text(&peer, text, sizeof text);
+		assert_string_equal(text, rows[i].text);
+		assert_int_equal(peer_is_local(&peer), rows[i].local);
+	}
+}
+
+static void source_prefix_v4_whole_v6_half(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.2", false },
+		{ "2001:db8::1", "2001:db8::ffff:1", true },
+		{ "2001:db8::1", "2001:db8:0:1::1", false },
+		{ "::ffff:192.0.2.1", "192.0.2.1", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct peer a = peer_of(rows[i].a);
+		struct peer b = peer_of(rows[i].b);
+		struct source source_a = peer_source(&a);
+		struct source source_b = peer_source(&b);
+
+		assert_int_equal(memcmp(&source_a, &source_b, sizeof source_a) == 0,
+				 rows[i].same);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_round_trip_same),
+		cmocka_unit_test(source_prefix_v4_whole_v6_half),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,239 @@
+/* The table of connections: limits by source, deadlines, takeover of idle sessions. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "fake_connection.h"
+#include "table.h"
+
+static const struct takeover_rule rule = { .idle = 60000, .idle_marked = 600000 };
+
+static struct peer peer_of(const char *text)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct peer peer;
+
+	assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+	peer_from_sockaddr(&peer, (struct sockaddr *)&in6);
+	return peer;
+}
+
+static void admits_same_source_up_to_its_limit(void **state)
+{
+	struct fake_connection *fakes[3];
+	struct peer peer = peer_of("2001:db8::1");
+	struct peer neighbour = peer_of("2001:db8::2"); /* same /64 */
+	struct peer stranger = peer_of("2001:db8:0:1::1");
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 8, 3));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(table_admits(&table, &neighbour), TABLE_OK);
+		fakes[i] = fake_connection();
+		fakes[i]->base.peer = peer;
+		assert_true(table_add(&table, &fakes[i]->base));
+	}
+	assert_int_equal(table_admits(&table, &neighbour), TABLE_SOURCE_FULL);
+	assert_int_equal(table_admits(&table, &stranger), TABLE_OK);
+	table_remove(&table, &fakes[1]->base);
+	assert_int_equal(table_admits(&table, &neighbour), TABLE_OK);
+	table_remove(&table, &fakes[0]->base);
+	table_remove(&table, &fakes[2]->base);
+	for (int i = 0; i < 3; i++)
+		fake_free(fakes[i]);
+	table_close(&table);
+}
+
+static void admits_local_peers_without_source_limit_until_full(void **state)
+{
+	struct fake_connection *fakes[4];
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 4, 1));
+	for (int i = 0; i < 4; i++) {
+		fakes[i] = fake_connection();
+		assert_int_equal(table_admits(&table, &fakes[i]->base.peer), TABLE_OK);
+		assert_true(table_add(&table, &fakes[i]->base));
+	}
+	assert_int_equal(table_admits(&table, &fakes[0]->base.peer), TABLE_FULL);
+	assert_int_equal(table_used(&table), 4);
+	for (int i = 0; i < 4; i++) {
+		table_remove(&table, &fakes[i]->base);
+		fake_free(fakes[i]);
+	}
+	table_close(&table);
+}
+
+static void session_numbers_are_never_given_twice(void **state)
+{
+	struct fake_connection *fake = fake_connection();
+	struct table table;
+	uint64_t last = 0;
+
+	(void)state;
+	assert_true(table_open(&table, 2, 1));
+	for (int i = 0; i < 100; i++) {
+		assert_true(table_add(&table, &fake->base));
+		assert_true(fake->base.session > last);
+		last = fake->base.session;
+		table_remove(&table, &fake->base);
+	}
+	fake_free(fake);
+	table_close(&table);
+}
+
+static bool hung_up(const struct fake_connection *fake)
+{
+	char octet;
+
+	return recv(fake->far, &octet, 1, 0) == 0;
+}
+
+static void sweep_past_deadline_ends_late_sessions_only(void **state)
+{
+	struct fake_connection *late = fake_connection();
+	struct fake_connection *early = fake_connection();
+	struct fake_connection *updating = fake_connection();
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 4, 1));
+	atomic_store(&late->base.deadline, 99);
+	atomic_store(&early->base.deadline, 100);
+	atomic_store(&updating->base.deadline, 50);
+	updating->updating = true;
+	assert_true(table_add(&table, &late->base));
+	assert_true(table_add(&table, &early->base));
+	assert_true(table_add(&table, &updating->base));
+	table_sweep(&table, 100);
+	assert_int_equal(atomic_load(&late->base.ending), ENDING_DEADLINE);
+	assert_true(hung_up(late));
+	assert_int_equal(atomic_load(&early->base.ending), ENDING_NOT);
+	assert_false(hung_up(early));
+	/* In UPDATE it is left alone, whatever the clock says. */
+	assert_int_equal(atomic_load(&updating->base.ending), ENDING_NOT);
+	assert_false(hung_up(updating));
+	/* Asked before and after it was marked as ending; a second sweep does not ask again. */
+	table_sweep(&table, 100);
+	assert_int_equal(late->revoked, 2);
+	table_remove(&table, &late->base);
+	table_remove(&table, &early->base);
+	table_remove(&table, &updating->base);
+	fake_free(late);
+	fake_free(early);
+	fake_free(updating);
+	table_close(&table);
+}
+
+static void sweep_while_reader_makes_progress_spares_it(void **state)
+{
+	struct fake_connection *reader = fake_connection();
+	struct fake_connection *before_login = fake_connection();
+	struct table table;
+	char octets[4];
+
+	(void)state;
+	assert_true(table_open(&table, 4, 1));
+	atomic_store(&reader->base.deadline, 99);
+	atomic_store(&reader->base.logged_in, true);
+	atomic_store(&before_login->base.deadline, 99);
+	assert_true(table_add(&table, &reader->base));
+	assert_true(table_add(&table, &before_login->base));
+	assert_int_equal(send(reader->base.polled.fd, "octets", 6, 0), 6);
+	assert_int_equal(send(before_login->base.polled.fd, "octets", 6, 0), 6);
+	table_sweep(&table, 100);
+	assert_int_equal(atomic_load(&reader->base.ending), ENDING_NOT);
+	assert_int_equal(atomic_load(&before_login->base.ending), ENDING_DEADLINE);
+	assert_int_equal(recv(reader->far, octets, sizeof octets, 0), 4);
+	atomic_store(&reader->base.deadline, 99);
+	table_sweep(&table, 100);
+	/* A unix socket counts whole segments: it may or may not have seen the octets go. */
+	atomic_store(&reader->base.deadline, 99);
+	table_sweep(&table, 100);
+	atomic_store(&reader->base.deadline, 99);
+	table_sweep(&table, 100);
+	assert_int_equal(atomic_load(&reader->base.ending), ENDING_DEADLINE);
+	table_remove(&table, &reader->base);
+	table_remove(&table, &before_login->base);
+	fake_free(reader);
+	fake_free(before_login);
+	table_close(&table);
+}
+
+struct takeover_row {
+	const char *what;
+	bool resting, marked, updating;
+	int64_t idle;
+	bool taken;
+};
+
+static const struct takeover_row takeover_rows[] = {
+	{ "idle for long", true, false, false, 60000, true },
+	{ "idle not long enough", true, false, false, 59999, false },
+	{ "with marks, as long", true, true, false, 60000, false },
+	{ "with marks, longer", true, true, false, 600000, true },
+	{ "in the middle of something", false, false, false, 900000, false },
+	{ "in UPDATE", true, false, true, 900000, false },
+};
+
+static void takeover_by_idleness_and_marks(void **state)
+{
+	const int64_t now = 1000000;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(takeover_rows); i++) {
+		const struct takeover_row *row = &takeover_rows[i];
+		struct fake_connection *fake = fake_connection();
+		struct table table;
+
+		assert_true(table_open(&table, 2, 1));
+		assert_true(table_add(&table, &fake->base));
+		atomic_store(&fake->base.resting, row->resting);
+		atomic_store(&fake->base.marked, row->marked);
+		atomic_store(&fake->base.active, now - row->idle);
+		fake->updating = row->updating;
+		if (table_take_over(&table, fake->base.session, &rule, now) != row->taken)
+			fail_msg("takeover: %s", row->what);
+		assert_false(table_take_over(&table, fake->base.session + 1, &rule, now));
+		table_remove(&table, &fake->base);
+		fake_free(fake);
+		table_close(&table);
+	}
+}
+
+static void takeover_while_octets_are_unsent_is_refused(void **state)
+{
+	struct fake_connection *fake = fake_connection();
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 2, 1));
+	assert_true(table_add(&table, &fake->base));
+	atomic_store(&fake->base.resting, true);
+	assert_int_equal(send(fake->base.polled.fd, "octets", 6, 0), 6);
+	assert_false(table_take_over(&table, fake->base.session, &rule, 900000));
+	table_remove(&table, &fake->base);
+	fake_free(fake);
+	table_close(&table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(admits_same_source_up_to_its_limit),
+		cmocka_unit_test(admits_local_peers_without_source_limit_until_full),
+		cmocka_unit_test(session_numbers_are_never_given_twice),
+		cmocka_unit_test(sweep_past_deadline_ends_late_sessions_only),
+		cmocka_unit_test(sweep_while_reader_makes_progress_spares_it),
+		cmocka_unit_test(takeover_by_idleness_and_marks),
+		cmocka_unit_test(takeover_while_octets_are_unsent_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
