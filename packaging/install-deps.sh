@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs the Debian packages that a purpose needs and that are not there yet:
+#
+#	packaging/install-deps.sh build | try | tests
+#
+# The one list of them, for packaging/try.sh, tests/run.sh and people. Needs nothing but a shell;
+# asks for root only when something is missing.
+set -eu
+
+build='gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libssl-dev libconfuse-dev
+	libcrypt-dev libargon2-dev libsmartcols-dev uthash-dev'
+try="$build curl"
+# llvm has the symbolizer, without which a sanitizer's exceptions match nothing.
+tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binutils libcmocka-dev
+	python3 sqlite3 curl fetchmail mpop getmail6 mutt swaks postfix groff-base"
+
+case ${1-} in
+build) wanted=$build ;;
+try) wanted=$try ;;
+tests) wanted=$tests ;;
+*)
+	echo "usage: $0 build | try | tests" >&2
+	exit 64
+	;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	echo "This is not a Debian system: make sure that its counterparts of these are installed:" >&2
+	# shellcheck disable=SC2086 # a list of words
+	echo $wanted >&2
+	exit 0
+fi
+
+missing=
+for package in $wanted; do
+	dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+		missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "Packages to install:$missing"
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	if ! command -v sudo >/dev/null; then
+		echo "Only root can install them. As root: apt-get install$missing" >&2
+		exit 77
+	fi
+	echo "Only root can install them: sudo may ask for your password."
+	as_root=sudo
+fi
+
+# Postfix is wanted for its programs alone: without a configuration its package starts nothing.
+case $missing in
+*postfix*)
+	echo 'postfix postfix/main_mailer_type select No configuration' |
+		$as_root debconf-set-selections
+	;;
+esac
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update
+# shellcheck disable=SC2086 # a list of words
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+	-o Dpkg::Use-Pty=0 install $missing >/dev/null

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Builds restante and shows it at work on this machine, without touching anything else:
+#
+#	packaging/try.sh [--once] [--dir FOLDER]
+#
+# A private server on free high ports of 127.0.0.1 takes a message by LMTP; curl fetches it by POP3;
+# then the server stays for you to connect a mail client, until Ctrl-C.
+#
+# --once ends after the fetch; the exit status tells whether the message came back as it was.
+# --dir keeps the server's data in FOLDER (absolute or not) and goes on from there next time;
+# without it the data is in a temporary folder and removed at the end. RESTANTE_BUILD names another
+# build folder than build/try.
+set -eu -o pipefail
+cd "$(dirname "$0")/.."
+
+once=
+data=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--once) once=yes ;;
+	--dir)
+		data=${2:?"--dir needs a folder"}
+		shift
+		;;
+	*)
+		echo "usage: packaging/try.sh [--once] [--dir FOLDER]" >&2
+		exit 64
+		;;
+	esac
+	shift
+done
+
+build=${RESTANTE_BUILD:-build/try}
+address=you@example.test
+message=packaging/try-message.eml
+server=
+
+exec 3>&1 # for what is shown beside the output of a command that is caught
+
+step() {
+	printf '\n\033[1m%s\033[0m\n' "$*"
+}
+
+# Shows a command as it could be typed, then runs it.
+run() {
+	printf '   $ %s\n' "$*" >&3
+	"$@"
+}
+
+quit() {
+	local status=$?
+	trap - EXIT
+	if [ -n "$server" ]; then
+		kill "$server" 2>/dev/null || true
+		wait "$server" 2>/dev/null || true
+		echo "The server is stopped."
+	fi
+	if [ -n "$temporary" ]; then
+		rm -rf "$data"
+	elif [ -n "$data" ]; then
+		echo "Its data is in $data."
+	fi
+	exit "$status"
+}
+
+# A port of 127.0.0.1 that nobody answers on.
+free_port() {
+	local port
+	while :; do
+		port=$((20000 + RANDOM % 12000))
+		if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+			echo "$port"
+			return
+		fi
+	done
+}
+
+answers() {
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+step "1. What the build needs"
+sh packaging/install-deps.sh try
+echo "   All of it is installed."
+
+step "2. Building server and tool into $build (the first time takes a minute)"
+log=$(mktemp)
+if ! { cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRESTANTE_TESTS=OFF &&
+	cmake --build "$build"; } >"$log" 2>&1; then
+	tail -n 40 "$log" >&2
+	rm -f "$log"
+	exit 1
+fi
+rm -f "$log"
+restanted=$build/server/restanted
+restante=$build/admin/restante
+
+umask 077
+temporary=
+if [ -z "$data" ]; then
+	data=$(mktemp -d "${TMPDIR:-/tmp}/restante-try.XXXXXX")
+	temporary=yes
+fi
+trap quit EXIT
+trap 'exit 0' INT
+trap 'exit 143' TERM
+mkdir -p "$data"
+data=$(cd "$data" && pwd)
+mkdir -p "$data/mail" "$data/run"
+# The server never stays root: started by root it becomes the user of its configuration.
+user=$(id -un)
+if [ "$(id -u)" -eq 0 ]; then
+	user=nobody
+	chown -R nobody: "$data"
+fi
+config=$data/restante.conf
+pop3_port=$(free_port)
+lmtp_port=$(free_port)
+
+step "3. A configuration and an empty store in $data"
+cat >"$config" <<END
+data_dir = "$data/mail"
+run_dir = "$data/run"
+user = "$user"
+hostname = "localhost"
+min_free = 1M
+
+listener "pop3" {
+	protocol = pop3
+	address = "127.0.0.1:$pop3_port"
+}
+listener "lmtp" {
+	protocol = lmtp
+	address = "127.0.0.1:$lmtp_port"
+}
+END
+if [ ! -e "$data/mail/accounts.db" ]; then
+	run "$restante" -c "$config" init
+fi
+
+step "4. The server: POP3 on 127.0.0.1:$pop3_port, LMTP on 127.0.0.1:$lmtp_port"
+printf '   $ %s\n' "$restanted --config $config"
+"$restanted" --config "$config" 2>"$data/log" &
+server=$!
+until answers "$pop3_port" && answers "$lmtp_port"; do
+	if ! kill -0 "$server" 2>/dev/null; then
+		echo "The server did not start:" >&2
+		cat "$data/log" >&2
+		exit 1
+	fi
+	sleep 0.1
+done
+echo "   It runs as process $server and logs to $data/log."
+
+step "5. A domain and a user with a password made for it"
+if "$restante" -c "$config" user show "$address" >/dev/null 2>&1; then
+	password=$(run "$restante" -c "$config" --quiet user passwd "$address" --generate)
+else
+	run "$restante" -c "$config" domain add "${address#*@}"
+	password=$(run "$restante" -c "$config" --quiet user add "$address" --generate)
+fi
+echo "   The password is $password"
+
+step "6. A message comes in by LMTP, as a mail transfer agent would hand it over"
+run "$restante" -c "$config" deliver -f postmaster@example.test "$address" <"$message"
+
+step "7. ... and goes out by POP3"
+url=pop3://127.0.0.1:$pop3_port
+count=$(run curl -sS -u "$address:$password" "$url/" | wc -l)
+run curl -sS -u "$address:$password" "$url/$count" >"$data/fetched.eml"
+sed 's/^/   | /' "$data/fetched.eml"
+
+# The server puts its trace lines before the message; the rest must be what was sent. Lines end in
+# CRLF on the wire.
+if ! tr -d '\r' <"$data/fetched.eml" | tail -c "$(wc -c <"$message")" | cmp - "$message"; then
+	echo "This is not the message that was sent." >&2
+	exit 1
+fi
+echo "   Octet for octet the message that was sent."
+[ -z "$once" ] || exit 0
+
+step "8. Your turn"
+cat <<END
+   Connect a mail client by POP3 to
+      server 127.0.0.1, port $pop3_port, no encryption (this is your own machine)
+      user $address, password $password
+   From another terminal, in $PWD, send the server more mail:
+      $restante -c $config deliver $address < $message
+   See and change what is there:
+      $restante -c $config status
+      $restante -c $config --help
+   Ctrl-C stops the server.
+END
+wait "$server"
