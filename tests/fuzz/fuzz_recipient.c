@@ -7,7 +7,8 @@
  *	?ADDRESS      whom does mail for it go to, with "+" as separator; "!": with none
  *
  * What must hold: exactly the mailboxes that can be reached from the address by a naive reading of
- * the rows that were taken; a login name finds the mailbox of that name or none.
+ * the rows that were taken, and none from an address with control characters or over ADDRESS_MAX; a
+ * login name finds the mailbox of that name or none.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -189,6 +190,15 @@ static void check_targets(const struct recipient_targets *targets,
 	}
 }
 
+/* Whether it can be an address at all: not what comes behind the "detail" of one that is. */
+static bool addressable(struct str address)
+{
+	for (size_t i = 0; i < address.n; i++)
+		if ((unsigned char)address.p[i] < 0x20 || address.p[i] == 0x7f)
+			return false;
+	return address.n <= ADDRESS_MAX;
+}
+
 static void ask(struct world *world, struct str address, char separator)
 {
 	static struct recipient_targets targets;
@@ -203,7 +213,7 @@ static void ask(struct world *world, struct str address, char separator)
 	FUZZ_CHECK(status == ACCOUNTS_OK || status == ACCOUNTS_NOT_FOUND ||
 		   status == ACCOUNTS_LOOP);
 	FUZZ_CHECK(status == ACCOUNTS_OK || targets.count == 0);
-	if (text != NULL) {
+	if (text != NULL && addressable(address)) {
 		reach(&reached, strcasecmp(text, "postmaster") == 0 ? world->postmaster : text);
 		for (size_t i = 0; i < reached.addresses; i++)
 			follow(world, reached.address[i], separator, &reached);
