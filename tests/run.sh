@@ -3,9 +3,9 @@
 #
 #	tests/run.sh [--quick] [NAME]
 #
-# --quick leaves out the thread sanitizer's build, fuzzing, and the tests labelled "long". NAME is a
-# regular expression for names of ctest tests ("live.pop3", "unit"). Everything it writes is below
-# build/.
+# --quick leaves out the builds for release, thread sanitizer and fuzzing, and the tests labelled
+# "long". NAME is a regular expression for names of ctest tests ("live.logs", "unit"). Everything it
+# writes is below build/.
 # The last line is "N passed, N failed"; the exit status is not 0 when anything failed or nothing
 # ran. docs/TESTING.md tells what the tests are.
 set -u -o pipefail

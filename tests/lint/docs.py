@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """lint.docs: the documents are true where a program can tell.
 
-Every file that a document names exists; every option of the configuration is in restante.conf(5);
+Every file that a document names exists, and every name of the code in ARCHITECTURE.md; defaults are
+as restante.conf(5) says; every option of the configuration is in restante.conf(5);
 every command and option of the tool is in restante(1).
 """
 import re
@@ -14,6 +15,7 @@ CODE_SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 SUFFIXES = (".c", ".h", ".md", ".py", ".sh", ".sql", ".txt", ".cmake", ".conf")
 PATH = re.compile(r"[\w.][\w./-]*")
+EXAMPLE_VALUE = re.compile(r"^\t?([a-z_0-9]+) = (.*)$", re.MULTILINE)
 # Rows of the tables in server/config_options.c and admin/commands.c.
 CONFIG_OPTION = re.compile(r'^\t\{ "([a-z_0-9]+)", OPTION_', re.MULTILINE)
 COMMAND = re.compile(r'^\t\{ "([a-z -]+)", "', re.MULTILINE)
@@ -47,6 +49,34 @@ def document_findings():
                     yield f"{document}: links to {target}, which does not exist"
 
 
+def architecture_findings():
+    """The walk goes through real names: all with an underscore are in code that is no test's."""
+    document = "docs/ARCHITECTURE.md"
+    names = set()
+    for path in files(".c", ".h", ".sql"):
+        if path.parts[0] != "tests":
+            names.update(re.findall(r"\w+", text(path)))
+    for span in CODE_SPAN.findall(text(document)):
+        for name in re.findall(r"\w*_\w+", "" if "/" in span else span):
+            if name not in names:
+                yield f"{document}: names {name}, which is not in the code"
+
+
+def default_findings():
+    """Unit tests hold the example to the table: it has the defaults as people write them."""
+    page = "restante.conf.5"
+    example = dict(EXAMPLE_VALUE.findall(text("server/config_example.conf")))
+    for item in re.split(r"^\.It Cm ", manual(page), flags=re.MULTILINE)[1:]:
+        name = item.split()[0]
+        paragraph = re.split(r"^\.(?:El|Ss|Sh)", item, flags=re.MULTILINE)[0]
+        stated = re.search(r"^Default(?:\s+\.\w\w)?\s+(.*?)\s*\.?$", paragraph, re.MULTILINE)
+        default = example.get(name, "missing in the example").strip('"') or "empty"
+        if stated is not None and stated[1] != default:
+            yield f"docs/man/{page}: the default of {name} is {default}"
+        elif stated is None and name not in ("protocol", "address"):
+            yield f"docs/man/{page}: does not tell the default of {name}"
+
+
 def manual(name):
     """A manual page's words, without roff's escapes."""
     content = (MAN / name).read_text(encoding="utf-8")
@@ -69,6 +99,8 @@ def findings():
     yield from table_findings("restante.conf.5", "server/config_options.c", CONFIG_OPTION)
     yield from table_findings("restante.1", "admin/commands.c", COMMAND)
     yield from table_findings("restante.1", "admin/commands.c", TOOL_OPTION, "--")
+    yield from architecture_findings()
+    yield from default_findings()
 
 
 report(findings())
