@@ -131,8 +131,8 @@ const struct config_option listener_options[] = {
 	{ "mode", OPTION_MODE, "0660", 0, 0777, .offset = IN_LISTENER(mode),
 	  .help = "Permissions of a unix socket." },
 	{ "owner", OPTION_OPTIONAL, "", .offset = IN_LISTENER(owner),
-	  .help = "Owner of a unix socket; empty: unchanged." },
+	  .help = "Owner of a unix socket; empty: the user that the server runs as." },
 	{ "group", OPTION_OPTIONAL, "", .offset = IN_LISTENER(group),
-	  .help = "Group of a unix socket; empty: unchanged." },
+	  .help = "Group of a unix socket; empty: that of the user that the server runs as." },
 };
 const size_t listener_option_count = ARRAY_SIZE(listener_options);
