@@ -18,7 +18,7 @@
 #define JOB_WEIGHT 1024
 /* A batch ends when its jobs weigh so much: how long one transaction may last (4 MiB). */
 #define BATCH_OCTETS (UINT64_C(4) << 20)
-/* Pages in the log after which the writer checkpoints: 4 MiB (field measurement). */
+/* Pages in the log after which the writer checkpoints: 4 MiB. */
 #define CHECKPOINT_PAGES 250
 /* ... and beyond which it sees to it that the log begins anew: 16 MiB. */
 #define RESTART_PAGES 1000

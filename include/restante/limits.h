@@ -55,7 +55,7 @@
 #define PASSWORD_MEMORY_KIB_MAX (1024 * 1024)   /* yescrypt, scrypt, argon2 */
 #define PASSWORD_PASSES_MAX 64                  /* argon2 */
 #define PASSWORD_WORK_KIB_MAX (4 * 1024 * 1024) /* argon2, memory times passes: some seconds */
-/* DESIGN: aliases expand at most 8 deep, to at most 100 maildrops. */
+/* An alias may name aliases, so deep, and stand for so many maildrops; beyond: try later. */
 #define ALIAS_DEPTH_MAX 8
 #define ALIAS_TARGETS_MAX 100
 
@@ -87,7 +87,7 @@
 #define STORE_CHUNK_OCTETS (256 * 1024)
 #define STORE_PREFIX_MAX 1024    /* the trace lines that name one recipient */
 #define STORE_BATCH_JOBS 256     /* jobs in one group commit */
-#define STORE_PURGE_MESSAGES 200 /* per purge transaction (field measurement: <= 7 ms) */
+#define STORE_PURGE_MESSAGES 200 /* per purge transaction: a few milliseconds */
 #define STORE_ANCHOR_STEP 1024   /* every so many messages a session remembers the uid */
 #define UNDELETE_SECONDS_DEFAULT (7 * 86400)
 #define DUPLICATE_SECONDS (3 * 86400) /* how long a delivery is recognised when repeated */

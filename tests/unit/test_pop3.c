@@ -457,7 +457,7 @@ static void challenge_too_long_is_no_challenge(void **state)
 	assert_true(str_equal(buf_str(&out), STR("+OK POP3 server ready\r\n")));
 }
 
-/* A session is the memory of an idle connection: DESIGN promises 3 KiB for all of it. */
+/* A session is the memory of an idle connection: 3 KiB at most, all of it together. */
 static void session_is_small(void **state)
 {
 	(void)state;
