@@ -18,8 +18,8 @@ ROOMS = {
     "server/base": ({SEAMS}, set()),
     "server/pop3": ({"server/base", SEAMS}, set()),
     "server/lmtp": ({"server/base", SEAMS}, set()),
-    "server/net": ({"server/base", SEAMS}, {"openssl"}),
-    "store": ({"server/base", SEAMS, "sql"}, {"sqlite", "openssl", "uthash"}),
+    "server/net": ({"server/base", SEAMS}, set()),
+    "store": ({"server/base", SEAMS, "sql"}, {"sqlite", "uthash"}),
     "auth": ({"server/base", SEAMS, "sql"}, {"sqlite", "openssl", "crypt", "argon2"}),
     "server": ({"server/base", "server/pop3", "server/lmtp", "server/net", SEAMS},
                {"openssl", "confuse", "uthash"}),
@@ -41,9 +41,10 @@ def room_of(path):
     return max(candidates, key=len, default=None)
 
 
-def resolve(path, name):
-    """The project's file that an #include names, or None."""
-    for folder in (TOP / path.parent, TOP / "server", TOP / "include", TOP):
+def resolve(path, bracket, name):
+    """The project's file that an #include names, however it is quoted, or None."""
+    own = [TOP / path.parent] if bracket == '"' else []
+    for folder in own + [TOP / "server", TOP / "include", TOP]:
         if (folder / name).is_file():
             return (folder / name).resolve().relative_to(TOP)
     return None
@@ -77,7 +78,7 @@ def findings():
         if room is None:
             continue  # tests may look everywhere
         for bracket, name in INCLUDE.findall(text(path)):
-            target = resolve(path, name) if bracket == '"' else None
+            target = resolve(path, bracket, name)
             if bracket == '"' and target is None:
                 problem = f'includes "{name}", which does not exist'
             elif target is not None:

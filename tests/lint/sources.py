@@ -16,6 +16,8 @@ def files(*suffixes):
                             if name not in ("build", "__pycache__")
                             and (not name.startswith(".") or name == ".ci"))
         for name in sorted(names):
+            if name == ".git":  # a worktree's, which says where on this machine the repository is
+                continue
             path = pathlib.Path(folder, name).relative_to(TOP)
             if not suffixes or path.suffix in suffixes:
                 yield path
