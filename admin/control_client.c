@@ -6,13 +6,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/number.h"
+#include "octets.h"
 
 struct control_client {
 	int fd;
@@ -23,30 +22,19 @@ struct control_client {
 enum control_answer control_connect(const char *path, struct control_client **client,
 				    struct fault *fault)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(path);
+	int fd = octets_connect_unix(path);
 	*client = NULL;
-	if (n >= sizeof address.sun_path) {
-		fault_set(fault, "the path of the control socket is too long: %s", path);
-		return CONTROL_BROKEN;
-	}
-	memcpy(address.sun_path, path, n + 1);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		fault_set(fault, "socket: %s", strerror(errno));
-		return CONTROL_BROKEN;
-	}
-	if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) {
+	if (fd >= 0) {
 		*client = calloc(1, sizeof **client);
 		if (*client != NULL) {
 			(*client)->fd = fd;
 			return CONTROL_DONE;
 		}
+		close(fd);
 		errno = ENOMEM;
 	}
 	int error = errno;
 	fault_set(fault, "%s: %s", path, strerror(error));
-	close(fd);
 	if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR)
 		return CONTROL_NO_SERVER;
 	return error == EACCES || error == EPERM ? CONTROL_DENIED : CONTROL_BROKEN;
@@ -59,20 +47,6 @@ void control_close(struct control_client **client)
 	close((*client)->fd);
 	free(*client);
 	*client = NULL;
-}
-
-static bool send_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
-			return false;
-		p += sent;
-		n -= (size_t)sent;
-	}
-	return true;
 }
 
 /*
@@ -92,10 +66,8 @@ static bool line_next(struct control_client *client, size_t *length)
 		looked = client->have;
 		if (client->have >= CONTROL_LINE_MAX)
 			return false;
-		ssize_t got = recv(client->fd, client->in + client->have,
-				   CONTROL_LINE_MAX - client->have, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
+		ssize_t got = octets_receive(client->fd, client->in + client->have,
+					     CONTROL_LINE_MAX - client->have);
 		if (got <= 0)
 			return false;
 		client->have += (size_t)got;
@@ -160,7 +132,7 @@ enum control_answer control_request(struct control_client *client, const char *c
 		fault_set(fault, "the request is too long");
 		return CONTROL_BROKEN;
 	}
-	if (!send_all(client->fd, line, n)) {
+	if (!octets_send(client->fd, line, n)) {
 		fault_set(fault, "the connection to the server broke: %s", strerror(errno));
 		return CONTROL_BROKEN;
 	}

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "octets.h"
 
 /* RFC 5321 section 4.5.3.2.6: ten minutes for the reply to the final dot, the longest wait. */
 #define REPLY_SECONDS 600
@@ -47,20 +48,6 @@ size_t lmtp_stuff(struct lmtp_stuffing *stuffing, struct str *in, char *to, size
 	return n;
 }
 
-static bool send_all(struct lmtp *lmtp, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t sent = send(lmtp->fd, p, n, MSG_NOSIGNAL);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
-			return false;
-		p += sent;
-		n -= (size_t)sent;
-	}
-	return true;
-}
-
 /* --- replies ------------------------------------------------------------------------ */
 
 static bool reply_broken(struct lmtp_reply *reply, const char *why)
@@ -74,9 +61,7 @@ static bool reply_broken(struct lmtp_reply *reply, const char *why)
 static int next_octet(struct lmtp *lmtp)
 {
 	while (lmtp->taken == lmtp->have) {
-		ssize_t got = recv(lmtp->fd, lmtp->in, sizeof lmtp->in, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
+		ssize_t got = octets_receive(lmtp->fd, lmtp->in, sizeof lmtp->in);
 		if (got <= 0)
 			return -1;
 		lmtp->have = (size_t)got;
@@ -139,7 +124,7 @@ static bool read_reply(struct lmtp *lmtp, struct lmtp_reply *reply)
 
 static bool command(struct lmtp *lmtp, struct lmtp_reply *reply, const char *line)
 {
-	if (!send_all(lmtp, line, strlen(line)))
+	if (!octets_send(lmtp->fd, line, strlen(line)))
 		return reply_broken(reply, "the connection broke");
 	return read_reply(lmtp, reply);
 }
@@ -150,25 +135,6 @@ static bool is_good(const struct lmtp_reply *reply)
 }
 
 /* --- connecting --------------------------------------------------------------------- */
-
-static int connect_unix(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(path);
-	if (n >= sizeof address.sun_path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(address.sun_path, path, n + 1);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-		int error = errno;
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	return fd;
-}
 
 /* A listener on every address is reached at the loopback of its family. */
 static const char *reachable_host(const char *host)
@@ -210,7 +176,7 @@ static bool open_connection(struct lmtp *lmtp, const char *server, struct lmtp_r
 {
 	struct timeval limit = { .tv_sec = REPLY_SECONDS };
 	if (strncmp(server, "unix:", 5) == 0)
-		lmtp->fd = connect_unix(server + 5);
+		lmtp->fd = octets_connect_unix(server + 5);
 	else
 		lmtp->fd = connect_tcp(server);
 	if (lmtp->fd < 0) {
@@ -275,16 +241,16 @@ static bool send_message(struct lmtp *lmtp, FILE *message)
 		struct str rest = { in, n };
 		while (rest.n > 0) {
 			size_t ready = lmtp_stuff(&stuffing, &rest, out, sizeof out);
-			if (!send_all(lmtp, out, ready))
+			if (!octets_send(lmtp->fd, out, ready))
 				return false;
 		}
 	}
 	/* Without the final dot the server throws away what it has: half a message is none. */
 	if (ferror(message))
 		return false;
-	if (stuffing.inside_line && !send_all(lmtp, "\r\n", 2))
+	if (stuffing.inside_line && !octets_send(lmtp->fd, "\r\n", 2))
 		return false;
-	return send_all(lmtp, ".\r\n", 3);
+	return octets_send(lmtp->fd, ".\r\n", 3);
 }
 
 static void read_verdicts(struct lmtp *lmtp, struct lmtp_recipient *recipients, size_t count,
@@ -319,7 +285,7 @@ static bool deliver(struct lmtp *lmtp, const char *hostname, const char *sender,
 			return true;
 	}
 	/* The verdicts are known; nothing depends on the answer to QUIT. */
-	(void)send_all(lmtp, "QUIT\r\n", 6);
+	(void)octets_send(lmtp->fd, "QUIT\r\n", 6);
 	return true;
 }
 
