@@ -27,5 +27,8 @@ elseif(RESTANTE_HARDENING)
 			add_compile_options(${flag})
 		endif()
 	endforeach()
+	# Needs optimisation; with the build type None the packager's flags decide.
+	add_compile_options(
+		"$<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>")
 	add_link_options(-Wl,-z,relro -Wl,-z,now)
 endif()
