@@ -34,6 +34,8 @@ build=${RESTANTE_BUILD:-build/try}
 address=you@example.test
 message=packaging/try-message.eml
 server=
+temporary=
+made=
 
 exec 3>&1 # for what is shown beside the output of a command that is caught
 
@@ -47,9 +49,14 @@ run() {
 	"$@"
 }
 
+# By an error, show the log while it is there; 128 and more is a signal.
 quit() {
 	local status=$?
 	trap - EXIT
+	if [ "$status" -ne 0 ] && [ "$status" -lt 128 ] && [ -s "$data/log" ]; then
+		echo "The end of the server's log:" >&2
+		tail -n 20 "$data/log" >&2
+	fi
 	if [ -n "$server" ]; then
 		kill "$server" 2>/dev/null || true
 		wait "$server" 2>/dev/null || true
@@ -57,65 +64,65 @@ quit() {
 	fi
 	if [ -n "$temporary" ]; then
 		rm -rf "$data"
-	elif [ -n "$data" ]; then
+	else
 		echo "Its data is in $data."
 	fi
 	exit "$status"
-}
-
-# A port of 127.0.0.1 that nobody answers on.
-free_port() {
-	local port
-	while :; do
-		port=$((20000 + RANDOM % 12000))
-		if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-			echo "$port"
-			return
-		fi
-	done
 }
 
 answers() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# A port of 127.0.0.1 that nobody answers on, and another one than $1.
+free_port() {
+	local port=${1-}
+	while [ "$port" = "${1-}" ] || answers "$port"; do
+		port=$((20000 + RANDOM % 12000))
+	done
+	echo "$port"
+}
+
+if [ -z "$data" ]; then
+	data=$(mktemp -d "${TMPDIR:-/tmp}/restante-try.XXXXXX")
+	temporary=yes
+	made=yes
+fi
+trap quit EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ ! -d "$data" ]; then
+	mkdir -p -m 700 "$data"
+	made=yes
+fi
+data=$(cd "$data" && pwd)
+
 step "1. What the build needs"
 sh packaging/install-deps.sh try
 echo "   All of it is installed."
 
 step "2. Building server and tool into $build (the first time takes a minute)"
-log=$(mktemp)
 if ! { cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRESTANTE_TESTS=OFF &&
-	cmake --build "$build"; } >"$log" 2>&1; then
-	tail -n 40 "$log" >&2
-	rm -f "$log"
+	cmake --build "$build"; } >"$data/build.log" 2>&1; then
+	tail -n 40 "$data/build.log" >&2
 	exit 1
 fi
-rm -f "$log"
 restanted=$build/server/restanted
 restante=$build/admin/restante
 
 umask 077
-temporary=
-if [ -z "$data" ]; then
-	data=$(mktemp -d "${TMPDIR:-/tmp}/restante-try.XXXXXX")
-	temporary=yes
-fi
-trap quit EXIT
-trap 'exit 0' INT
-trap 'exit 143' TERM
-mkdir -p "$data"
-data=$(cd "$data" && pwd)
 mkdir -p "$data/mail" "$data/run"
-# The server never stays root: started by root it becomes the user of its configuration.
+# The server never stays root: started by root it becomes the user of its configuration. A folder
+# that was there already keeps its owner.
 user=$(id -un)
 if [ "$(id -u)" -eq 0 ]; then
 	user=nobody
-	chown -R nobody: "$data"
+	[ -z "$made" ] || chown nobody: "$data"
+	chown -R nobody: "$data/mail" "$data/run"
 fi
 config=$data/restante.conf
 pop3_port=$(free_port)
-lmtp_port=$(free_port)
+lmtp_port=$(free_port "$pop3_port")
 
 step "3. A configuration and an empty store in $data"
 cat >"$config" <<END
@@ -144,8 +151,7 @@ printf '   $ %s\n' "$restanted --config $config"
 server=$!
 until answers "$pop3_port" && answers "$lmtp_port"; do
 	if ! kill -0 "$server" 2>/dev/null; then
-		echo "The server did not start:" >&2
-		cat "$data/log" >&2
+		echo "The server did not start." >&2
 		exit 1
 	fi
 	sleep 0.1
@@ -179,6 +185,7 @@ fi
 echo "   Octet for octet the message that was sent."
 [ -z "$once" ] || exit 0
 
+trap 'exit 0' INT
 step "8. Your turn"
 cat <<END
    Connect a mail client by POP3 to
