@@ -6,7 +6,6 @@
  * delivery between the two is mail of an account that is there, and an account added between
  * the two has an empty maildrop. The other way round would leave mail without its account.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -59,19 +58,6 @@ static int backup_path(const struct tool *tool, char *dir, enum config_file file
 
 /* --- backup ------------------------------------------------------------------------- */
 
-static bool is_empty(const char *path)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	bool empty = dir != NULL;
-	if (dir == NULL)
-		return false;
-	while (empty && (entry = readdir(dir)) != NULL)
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	closedir(dir);
-	return empty;
-}
-
 /* As root, before becoming the owner of the data: the new directory is made over to them. */
 static int make_directory(const struct tool *tool, const char *dir)
 {
@@ -97,7 +83,7 @@ static int check_directory(const char *dir)
 				"the owner of the data may not write to \"%s\": %s; name a "
 				"directory that they may",
 				dir, strerror(errno));
-	if (!is_empty(dir))
+	if (!directory_is_empty(dir))
 		return complain(EX_CANTCREAT,
 				"\"%s\" is not empty; a backup needs a directory of its own",
 				dir);

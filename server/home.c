@@ -58,7 +58,7 @@ static bool path_of(const struct config *config, enum config_file file, char pat
 	return false;
 }
 
-static bool directory_is_empty(const char *path)
+bool directory_is_empty(const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;

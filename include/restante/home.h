@@ -37,4 +37,7 @@ typedef bool store_home_fill(void *context, const struct config *staged, struct 
 MUST_USE enum home_status store_home_make(const struct config *config, store_home_fill *fill,
 					  void *context, struct fault *fault);
 
+/* Whether a directory is there, can be read, and holds nothing. */
+MUST_USE bool directory_is_empty(const char *path);
+
 #endif
