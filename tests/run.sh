@@ -63,6 +63,8 @@ preset() {
 	ctest --test-dir "build/$preset" --parallel 2 --timeout 600 --tests-regex "$name" \
 		--output-junit "$results/$preset.xml" --test-output-size-passed 100000 \
 		--test-output-size-failed 100000 "$@" | grep -v '^ *Start '
+	# Without a report nothing of it would count.
+	[ "${PIPESTATUS[0]}" -eq 0 ] || [ -s "$results/$preset.xml" ] || broken=$((broken + 1))
 }
 
 sh packaging/install-deps.sh tests || exit 1

@@ -2,13 +2,15 @@
 """Adds up what ctest and the sanitizers left in a folder: summary.py FOLDER BROKEN_STEPS
 
 Reads FOLDER/*.xml (ctest's JUnit files) and FOLDER/sanitizer.* (reports). Counts single cases where
-a test program tells them (cmocka, Python's unittest), and the program itself otherwise. Shows the
-output of what failed; the last line is "N passed, N failed".
+a test program tells them (cmocka, Python's unittest), and the program itself otherwise. Shows what
+was skipped and why, and the output of what failed; the last line is "N passed, N failed".
 """
 import pathlib
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+
+SKIPPED = re.compile(r"^(\w+) \(.*\) \.\.\. skipped ['\"](.*)['\"]$", re.MULTILINE)
 
 
 def total(pattern, output):
@@ -30,13 +32,15 @@ def count_cases(output, failed_program):
 
 
 def read_run(path):
-    """(passed, failed) of one ctest run; prints the output of its failures."""
+    """(passed, failed) of one ctest run; prints what was skipped, and the output of its failures."""
     passed = failed = 0
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         output = case.findtext("system-out") or ""
         failed_program = case.get("status") != "run"
         good, bad = count_cases(output, failed_program)
         passed, failed = passed + good, failed + bad
+        for name, why in SKIPPED.findall(output):
+            print(f"{path.stem}: {case.get('name')}: {name} skipped: {why}")
         if failed_program or bad:
             print(f"\n=== {path.stem}: {case.get('name')} failed ===\n{output}")
     return passed, failed
