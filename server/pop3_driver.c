@@ -182,12 +182,13 @@ static void do_octets(struct worker *worker, struct pop3_connection *c,
 	c->broken = status != STORE_OK;
 	if (status != STORE_OK)
 		log_trouble(c, "message-trouble", &fault);
-	else if (action->offset + n == mailbox->message.octets) {
+	pop3_report_octets(&c->machine, status == STORE_OK ? POP3_DONE : POP3_BROKEN,
+			   (struct str){ worker->body, n }, out);
+	/* TOP may have sent less than was read for it. */
+	if (pop3_message_sent(&c->machine)) {
 		mailbox->retrieved++;
 		mailbox->retrieved_octets += mailbox->message.octets;
 	}
-	pop3_report_octets(&c->machine, status == STORE_OK ? POP3_DONE : POP3_BROKEN,
-			   (struct str){ worker->body, n }, out);
 }
 
 /* The writer's thread: the outcome is durable, the lock released. */

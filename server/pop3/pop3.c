@@ -303,6 +303,12 @@ void pop3_report_octets(struct pop3_session *session, enum pop3_status status,
 		pop3_end(session);
 }
 
+bool pop3_message_sent(const struct pop3_session *session)
+{
+	return session->state == POP3_TRANSACTION && session->producing == POP3_IDLE &&
+	       session->offset == session->octets;
+}
+
 /* RFC 1939 section 6: the reply is the outcome, and the connection ends in any case. */
 void pop3_report_update(struct pop3_session *session, enum pop3_status status,
 			uint64_t messages_left, struct buf *out)

@@ -34,9 +34,11 @@ class Logs(LiveTest):
     def test_session_has_one_line_with_counts_and_deleted_uids(self):
         server = self.serve()
         for _ in range(6):
-            server.deliver("ann@example.test", MESSAGE)
+            server.deliver("ann@example.test", MESSAGE + b"more\r\n")
         with server.login() as pop3:
             octets = len(pop3.multi("RETR 2"))
+            pop3.multi("TOP 2 0")
+            pop3.multi("TOP 2 1")
             for number in (1, 2, 3, 5):
                 pop3.ok(f"DELE {number}")
             pop3.quit()

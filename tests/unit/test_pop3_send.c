@@ -267,6 +267,42 @@ static void top_of_all_lines_asks_like_retr(void **state)
 	}
 }
 
+/* What is read for TOP and what is sent are two things. */
+static void message_sent_when_its_last_octet_is(void **state)
+{
+	static const struct str stored = STR_INIT("a: b\r\n\r\n1\r\n2\r\n");
+	static const struct pop3_message facts = { .msgno = 1,
+						   .octets = 14,
+						   .header_octets = 8 };
+	static const struct {
+		struct str command;
+		bool sent;
+	} cases[] = {
+		{ STR_INIT("RETR 1\r\n"), true },   { STR_INIT("TOP 1 0\r\n"), false },
+		{ STR_INIT("TOP 1 1\r\n"), false }, { STR_INIT("TOP 1 2\r\n"), true },
+		{ STR_INIT("TOP 1 99\r\n"), true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pop3_session session;
+		char memory[POP3_STEP_ROOM * 2];
+		struct buf out = buf_over(memory, sizeof memory);
+		struct str none = STR("");
+		struct pop3_action action;
+
+		session_asks(&session, cases[i].command, &out);
+		pop3_report_message(&session, POP3_DONE, &facts, &out);
+		while ((action = pop3_step(&session, &none, &out)).kind == POP3_OCTETS) {
+			assert_false(pop3_message_sent(&session));
+			pop3_report_octets(&session, POP3_DONE,
+					   (struct str){ stored.p + action.offset, action.max },
+					   &out);
+		}
+		assert_int_equal(pop3_message_sent(&session), cases[i].sent);
+	}
+}
+
 /* A driver that brings more than was asked for ends the connection, and harms nothing. */
 static void retr_more_octets_than_asked_for_ends(void **state)
 {
@@ -308,6 +344,7 @@ int main(void)
 		cmocka_unit_test(retr_dots_only_fits_the_room),
 		cmocka_unit_test(retr_without_need_is_not_looked_at),
 		cmocka_unit_test(top_of_all_lines_asks_like_retr),
+		cmocka_unit_test(message_sent_when_its_last_octet_is),
 		cmocka_unit_test(retr_more_octets_than_asked_for_ends),
 	};
 
