@@ -133,14 +133,13 @@ static const struct str *check_numbers(const struct pop3_session *session,
 				       struct pop3_command *command)
 {
 	static const struct str bad = STR_INIT("-ERR not a number");
-	static const struct str none = STR_INIT("-ERR no such message");
 
 	(void)session;
 	for (size_t i = 0; i < command->arguments; i++) {
 		if (!number_parse(command->argument[i], UINT64_MAX, &command->number[i]))
 			return &bad;
 	}
-	return command->arguments > 0 && command->number[0] == 0 ? &none : NULL;
+	return NULL;
 }
 
 static struct pop3_action proceed_stat(struct pop3_session *session,
