@@ -25,7 +25,12 @@ void pop3_start(struct pop3_session *session, const struct pop3_policy *policy,
 		struct str challenge, struct buf *out)
 {
 	*session = (struct pop3_session){ .state = POP3_AUTHORIZATION, .policy = *policy };
-	if (policy->apop && challenge.n > 0 && challenge.n <= sizeof session->challenge) {
+	/*
+	 * No timestamp where no login is taken: it would have clients send a digest, from which a
+	 * listener may guess the secret, for nothing.
+	 */
+	if (policy->apop && policy->clear_password && challenge.n > 0 &&
+	    challenge.n <= sizeof session->challenge) {
 		memcpy(session->challenge, challenge.p, challenge.n);
 		session->challenge_n = challenge.n;
 	}

@@ -28,8 +28,8 @@
 #define POP3_CHALLENGE_MAX 128
 
 struct pop3_policy {
-	bool apop;                  /* challenge in the greeting, APOP accepted */
-	bool clear_password;        /* USER/PASS and APOP are accepted on this connection */
+	bool apop;                  /* APOP is offered; never without clear_password */
+	bool clear_password;        /* logins without encryption are taken on this connection */
 	const char *implementation; /* CAPA; NULL = not told */
 	unsigned errors_before_login;
 	unsigned errors_after_login;
@@ -117,7 +117,7 @@ struct pop3_session {
 	char challenge[POP3_CHALLENGE_MAX];
 };
 
-/* `challenge` is "<...@...>" (RFC 822 msg-id, ASCII); ignored without policy->apop. */
+/* `challenge` is "<...@...>" (RFC 822 msg-id, ASCII); ignored where the policy has no APOP. */
 void pop3_start(struct pop3_session *session, const struct pop3_policy *policy,
 		struct str challenge, struct buf *out);
 struct pop3_action pop3_step(struct pop3_session *session, struct str *in, struct buf *out);

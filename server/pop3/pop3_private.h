@@ -75,7 +75,7 @@ bool pop3_add_uidl(struct buf *out, struct str before, const struct pop3_message
 
 /* pop3.c: the connection ends after what has been said. */
 void pop3_end(struct pop3_session *session);
-/* pop3.c: the reply to any credentials where a password in clear is not accepted. */
+/* pop3.c: the reply to any password where one in clear is not accepted. */
 void pop3_refuse_clear(struct pop3_session *session, struct buf *out);
 
 #endif

@@ -71,19 +71,11 @@ static const struct str *check_pass(const struct pop3_session *session,
 	return session->user_n > 0 ? NULL : &no_user;
 }
 
-static struct pop3_action log_in(struct pop3_session *session, enum pop3_login_method method,
-				 struct str secret, struct buf *out)
+static struct pop3_action log_in(const struct pop3_session *session,
+				 enum pop3_login_method method, struct str secret)
 {
 	struct pop3_action action = ask(POP3_LOGIN, 0);
 
-	/*
-	 * RFC 8314 section 4.1: right and wrong credentials get the same answer, which is only so
-	 * because nobody looks at them.
-	 */
-	if (!session->policy.clear_password) {
-		pop3_refuse_clear(session, out);
-		return ask(session->state == POP3_ENDED ? POP3_CLOSE : POP3_NEED_INPUT, 0);
-	}
 	action.method = method;
 	action.user = (struct str){ session->user, session->user_n };
 	action.secret = secret;
@@ -94,7 +86,15 @@ static struct pop3_action log_in(struct pop3_session *session, enum pop3_login_m
 static struct pop3_action proceed_pass(struct pop3_session *session,
 				       const struct pop3_command *command, struct buf *out)
 {
-	return log_in(session, POP3_BY_PASS, command->argument[0], out);
+	/*
+	 * RFC 8314 section 4.1: right and wrong credentials get the same answer, which is only so
+	 * because nobody looks at them.
+	 */
+	if (!session->policy.clear_password) {
+		pop3_refuse_clear(session, out);
+		return ask(session->state == POP3_ENDED ? POP3_CLOSE : POP3_NEED_INPUT, 0);
+	}
+	return log_in(session, POP3_BY_PASS, command->argument[0]);
 }
 
 /* RFC 1939 section 7: 16 octets in hexadecimal, lower case. */
@@ -123,8 +123,9 @@ static const struct str *check_apop(const struct pop3_session *session,
 static struct pop3_action proceed_apop(struct pop3_session *session,
 				       const struct pop3_command *command, struct buf *out)
 {
+	(void)out;
 	keep_user(session, command->argument[0]);
-	return log_in(session, POP3_BY_APOP, command->argument[1], out);
+	return log_in(session, POP3_BY_APOP, command->argument[1]);
 }
 
 /* --- TRANSACTION -------------------------------------------------------------------------- */

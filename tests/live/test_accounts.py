@@ -94,6 +94,17 @@ class Accounts(LiveTest):
         with wire.Pop3(self.mx.pop3) as pop3:
             self.apop(pop3, "tanstaaf")
 
+    def test_apop_challenge_differs_for_each_greeting(self):
+        """RFC 1939 section 7; its form is a msg-id of RFC 822."""
+        self.mx.options["apop"] = True
+        self.mx.restart()
+        greetings = set()
+        for _ in range(20):
+            with wire.Pop3(self.mx.pop3) as pop3:
+                self.assertRegex(pop3.greeting, rb"^\+OK [^<]*<[0-9a-f.]+@[A-Za-z0-9._-]+>$")
+                greetings.add(pop3.greeting)
+        self.assertEqual(len(greetings), 20)
+
     def apop(self, pop3, secret):
         challenge = pop3.greeting[pop3.greeting.index(b"<"):pop3.greeting.index(b">") + 1]
         digest = hashlib.md5(challenge + secret.encode()).hexdigest()

@@ -153,13 +153,14 @@ class Hostile(LiveTest):
         address = own_address()
         if address is None:
             self.skipTest("this machine has no address but loopback")
-        mx = self.server(workers=2)
+        mx = self.server(workers=2, apop=True)
         mx.listeners["outside"] = {"protocol": "pop3", "address": f"{address}:{mx.pop3[1]}"}
         mx.start()
         mx.add_user("ann")
         replies = set()
         for password in (PASSWORD, "wrong"):
             with wire.Pop3((address, mx.pop3[1])) as pop3:
+                self.assertNotIn(b"<", pop3.greeting)
                 pop3.send(f"USER ann@example.test\r\nPASS {password}\r\nQUIT\r\n".encode())
                 replies.add(pop3.rest())
         self.assertEqual(len(replies), 1)
@@ -169,6 +170,7 @@ class Hostile(LiveTest):
         mx.notices.clear()
         mx.start()
         with wire.Pop3((address, mx.pop3[1])) as pop3:
+            self.assertIn(b"<", pop3.greeting)
             pop3.login("ann@example.test", PASSWORD)
 
     def test_unknown_user_and_wrong_password_look_alike(self):
