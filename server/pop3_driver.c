@@ -207,14 +207,13 @@ static enum run_status begin_update(struct pop3_connection *c, struct buf *out)
 
 	if (maildrop_marked(mailbox->maildrop) == 0) {
 		pop3_mailbox_release(c);
-		pop3_report_update(&c->machine, POP3_DONE, 0, out);
+		pop3_report_update(&c->machine, POP3_DONE, out);
 		return RUN_NEED_INPUT;
 	}
 	update = calloc(1, sizeof *update);
 	if (update == NULL) {
 		pop3_mailbox_release(c);
-		pop3_report_update(&c->machine, POP3_TEMPORARY,
-				   maildrop_marked(mailbox->maildrop), out);
+		pop3_report_update(&c->machine, POP3_TEMPORARY, out);
 		return RUN_NEED_INPUT;
 	}
 	update->job.done = update_done;
@@ -251,8 +250,7 @@ static enum run_status end_update(struct pop3_connection *c, struct buf *out)
 	pop3_mailbox_release(c);
 	if (status == STORE_LOST)
 		return RUN_CLOSE;
-	pop3_report_update(&c->machine, status_of[status], maildrop_marked(mailbox->maildrop),
-			   out);
+	pop3_report_update(&c->machine, status_of[status], out);
 	return RUN_NEED_INPUT;
 }
 

@@ -315,11 +315,10 @@ bool pop3_message_sent(const struct pop3_session *session)
 }
 
 /* RFC 1939 section 6: the reply is the outcome, and the connection ends in any case. */
-void pop3_report_update(struct pop3_session *session, enum pop3_status status,
-			uint64_t messages_left, struct buf *out)
+void pop3_report_update(struct pop3_session *session, enum pop3_status status, struct buf *out)
 {
 	(void)take_verb(session);
-	pop3_reply_update(out, status, messages_left);
+	pop3_reply(out, pop3_update_replies[status]);
 	pop3_end(session);
 }
 

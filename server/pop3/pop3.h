@@ -136,9 +136,7 @@ void pop3_report_octets(struct pop3_session *session, enum pop3_status status,
 			struct str octets, struct buf *out);
 /* After pop3_report_octets: the last octet of the message has just been sent, by RETR or by TOP. */
 bool pop3_message_sent(const struct pop3_session *session);
-/* `left` marked messages that could not be removed (status not POP3_DONE). */
-void pop3_report_update(struct pop3_session *session, enum pop3_status status,
-			uint64_t messages_left, struct buf *out);
+void pop3_report_update(struct pop3_session *session, enum pop3_status status, struct buf *out);
 /* True between commands: nothing half read, nothing half sent, no report owed. */
 bool pop3_at_rest(const struct pop3_session *session);
 /* The session's secrets are gone from memory. */

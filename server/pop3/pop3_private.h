@@ -66,7 +66,6 @@ void pop3_reply(struct buf *out, struct str text);
 void pop3_reply_totals(struct buf *out, struct str before, uint64_t messages, uint64_t octets);
 void pop3_reply_greeting(struct buf *out, struct str challenge);
 void pop3_reply_in_use(struct buf *out, const struct pop3_in_use *holder);
-void pop3_reply_update(struct buf *out, enum pop3_status status, uint64_t messages_left);
 /* "<before>number<after>" */
 void pop3_reply_number(struct buf *out, struct str before, uint64_t number, struct str after);
 /* A scan listing "1 120" or unique-id listing "1 uidl", after "" or "+OK "; false: no room. */

@@ -35,15 +35,20 @@ const struct str pop3_failure_replies[POP3_STATUS_COUNT] = {
 	[POP3_BROKEN] = STR_INIT("-ERR [SYS/TEMP] not possible now, please wait and try again"),
 };
 
-/* RFC 1939 section 6: "-ERR some deleted messages not removed". */
+/*
+ * RFC 1939 section 6: "-ERR some deleted messages not removed". Whether a commit that failed has
+ * happened after all may be unknown, and then we do not claim that it has not.
+ */
 const struct str pop3_update_replies[POP3_STATUS_COUNT] = {
 	[POP3_DONE] = STR_INIT("+OK POP3 server signing off"),
-	[POP3_NO_MESSAGE] = STR_INIT("-ERR [SYS/TEMP] some deleted messages not removed"),
-	[POP3_REFUSED] = STR_INIT("-ERR [SYS/TEMP] some deleted messages not removed"),
-	[POP3_IN_USE] = STR_INIT("-ERR [SYS/TEMP] some deleted messages not removed"),
-	[POP3_TEMPORARY] = STR_INIT("-ERR [SYS/TEMP] some deleted messages not removed"),
+	[POP3_NO_MESSAGE] =
+		STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
+	[POP3_REFUSED] = STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
+	[POP3_IN_USE] = STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
+	[POP3_TEMPORARY] =
+		STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
 	[POP3_PERMANENT] = STR_INIT("-ERR [SYS/PERM] some deleted messages not removed"),
-	[POP3_BROKEN] = STR_INIT("-ERR [SYS/TEMP] some deleted messages not removed"),
+	[POP3_BROKEN] = STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
 };
 
 static void add(struct buf *out, struct str text)
@@ -111,16 +116,6 @@ void pop3_reply_in_use(struct buf *out, const struct pop3_in_use *holder)
 		add(out, at_most(holder->since, 64));
 	}
 	pop3_reply(out, STR(", please wait and try again"));
-}
-
-void pop3_reply_update(struct buf *out, enum pop3_status status, uint64_t messages_left)
-{
-	if (status == POP3_DONE || messages_left == 0) {
-		pop3_reply(out, pop3_update_replies[status]);
-		return;
-	}
-	add(out, pop3_update_replies[status]);
-	pop3_reply_number(out, STR(" ("), messages_left, STR(" messages left)"));
 }
 
 bool pop3_add_scan(struct buf *out, struct str before, const struct pop3_message *message)

@@ -218,7 +218,7 @@ static void update(struct pop3_fake *fake)
 	fake->updates++;
 	if (status == POP3_DONE)
 		fake->removed += (size_t)left;
-	pop3_report_update(&fake->session, status, left, &fake->out);
+	pop3_report_update(&fake->session, status, &fake->out);
 }
 
 static void perform(struct pop3_fake *fake, const struct pop3_action *action)
