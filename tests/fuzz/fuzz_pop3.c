@@ -184,7 +184,8 @@ static size_t read_replies(struct str out)
 		char word[8] = "", first[64] = "";
 
 		FUZZ_CHECK(line.n <= POP3_REPLY_MAX);
-		FUZZ_CHECK(begins(line, "+OK") || begins(line, "-ERR "));
+		/* RFC 1957: some clients need the blank. */
+		FUZZ_CHECK(begins(line, "+OK ") || begins(line, "-ERR "));
 		memcpy(first, line.p, line.n < sizeof first ? line.n : sizeof first - 1);
 		if (sscanf(first, "+OK %llu %7[a-z]\r", &octets, word) == 2 &&
 		    strcmp(word, "octets") == 0) {
