@@ -17,6 +17,7 @@
 #include "worker.h"
 
 #define ROWS_AT_ONCE 128
+#define CHALLENGE_HOST_MAX 64
 
 /* What a trouble of the store is for the client. */
 static const enum pop3_status status_of[] = {
@@ -45,17 +46,21 @@ static void log_trouble(const struct pop3_connection *c, const char *event,
 	log_end(&line);
 }
 
-/* "<random.time@host>": 128 random bits make it differ for every greeting (RFC 1939 section 7). */
+/*
+ * "<random.time@host>": 128 random bits make it differ for every greeting (RFC 1939 section 7). A
+ * name too long for it is left out, not cut: "host." is no domain to RFC 822.
+ */
 static struct str make_challenge(const struct server *server, char *text, size_t cap)
 {
+	const char *host = server_config(server)->hostname;
 	uint64_t random[2];
 	int n;
 
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
 		return STR("");
-	n = snprintf(text, cap, "<%016llx%016llx.%lld@%.64s>", (unsigned long long)random[0],
+	n = snprintf(text, cap, "<%016llx%016llx.%lld@%s>", (unsigned long long)random[0],
 		     (unsigned long long)random[1], (long long)clock_wall_seconds(),
-		     server_config(server)->hostname);
+		     strlen(host) <= CHALLENGE_HOST_MAX ? host : "localhost");
 	return (struct str){ text, n > 0 && (size_t)n < cap ? (size_t)n : 0 };
 }
 

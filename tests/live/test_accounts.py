@@ -1,5 +1,6 @@
 """Accounts by plain SQL with the sqlite3 shell while the server runs: each change counts at once."""
 import hashlib
+import re
 import subprocess
 import unittest
 
@@ -104,6 +105,14 @@ class Accounts(LiveTest):
                 self.assertRegex(pop3.greeting, rb"^\+OK [^<]*<[0-9a-f.]+@[A-Za-z0-9._-]+>$")
                 greetings.add(pop3.greeting)
         self.assertEqual(len(greetings), 20)
+
+    def test_apop_challenge_is_a_message_id_whatever_the_host_is_called(self):
+        for name in ("mx." + "a" * 61, "a" * 63 + ".example.org"):
+            self.mx.options.update(apop=True, hostname=name)
+            self.mx.restart()
+            with wire.Pop3(self.mx.pop3) as pop3:
+                host = re.fullmatch(rb"\+OK [^<]*<[0-9a-f.]+@([^>]+)>", pop3.greeting)[1]
+            self.assertNotIn(b"", host.split(b"."))
 
     def apop(self, pop3, secret):
         challenge = pop3.greeting[pop3.greeting.index(b"<"):pop3.greeting.index(b">") + 1]
