@@ -2,10 +2,11 @@
 import signal
 import socket
 import struct
+import subprocess
 import time
 import unittest
 
-from harness import PASSWORD, LiveTest
+from harness import PASSWORD, PATIENCE, UNPRIVILEGED, LiveTest
 import wire
 
 HEADER = b"Subject: x\r\n\r\n"
@@ -47,6 +48,27 @@ class Maildrop(LiveTest):
         with wire.Pop3(self.mx.pop3) as pop3:
             pop3.ok("USER ann@example.test")
             self.assertTrue(pop3.err("PASS wrong").startswith(b"-ERR [AUTH] "))
+
+    def rename_mailboxes(self, name, new):
+        """In every mail database, behind the server's back."""
+        for path in (self.mx.data / "mail").glob("mail-*.db"):
+            subprocess.run(["sqlite3", "-cmd", f".timeout {PATIENCE * 1000}", path,
+                            f"ALTER TABLE {name} RENAME TO {new}"], timeout=PATIENCE, check=True,
+                           **UNPRIVILEGED)
+
+    def test_login_that_cannot_open_maildrop_leaves_it_unlocked(self):
+        """RFC 1939 section 4: the lock is released before the -ERR."""
+        self.start(lock_wait_ms=0)
+        with wire.Pop3(self.mx.pop3) as pop3:
+            self.rename_mailboxes("mailbox", "away")
+            for _ in range(2):
+                pop3.ok("USER ann@example.test")
+                self.assertTrue(pop3.err(f"PASS {PASSWORD}").startswith(b"-ERR [SYS/TEMP] "))
+            pop3.err("STAT")
+            self.rename_mailboxes("away", "mailbox")
+            self.assertEqual(self.login().stat()[0], 3)
+            pop3.ok("USER ann@example.test")
+            self.assertTrue(pop3.err(f"PASS {PASSWORD}").startswith(b"-ERR [IN-USE] "))
 
     def test_second_login_waits_until_first_quits(self):
         self.start(lock_wait_ms=60000)
