@@ -1,11 +1,13 @@
 """A real Postfix, with configuration and queue of its own on loopback, delivers into restante."""
 import pathlib
+import re
 import shutil
 import smtplib
 import subprocess
 import unittest
 
-from harness import AS_ROOT, PATIENCE, LiveTest, free_port, scratch, wait_until
+from harness import (AS_ROOT, PATIENCE, PROGRAMS, TOP, LiveTest, free_port, scratch,
+                     wait_until)
 
 BODY = b"From: sender@example.net\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n" \
        b"Subject: through an MTA\r\nMessage-ID: <%s@example.net>\r\nMIME-Version: 1.0\r\n" \
@@ -138,6 +140,22 @@ class Postfix(LiveTest):
                         "ann@example.test"], input=message.replace(b"\r\n", b"\n"), check=True,
                        timeout=PATIENCE)
         self.assert_arrived(server, "ann", message)
+
+    def test_pipe_transport_of_manual_delivers_mail_and_bounces(self):
+        server = self.serve("ann", "bob")
+        manual = (TOP / "docs/man/restante.1").read_text()
+        service = re.search(r"^restante unix .*?(?=^\.Ed$)", manual, re.MULTILINE | re.DOTALL)[0]
+        mta = Mta("restante")
+        with (mta.config / "master.cf").open("a") as file:
+            file.write(service.replace("/usr/bin/restante",
+                                       f"{PROGRAMS['restante']} --config {server.config}"))
+        mta.start()
+        self.addCleanup(mta.stop)
+        message = BODY % b"pipe"
+        mta.send(["ann@example.test"], message)
+        self.assert_arrived(server, "ann", message)
+        mta.send(["bob@example.test"], message, sender="")
+        server.wait_log(r'delivery .*maildrop="bob@example\.test" from=""')
 
     def test_unknown_recipient_is_bounced_by_postfix(self):
         server = self.serve("ann")
