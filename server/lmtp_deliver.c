@@ -192,13 +192,18 @@ void lmtp_settle(struct lmtp_connection *c)
 	c->phase = LMTP_RUNNING;
 }
 
+enum lmtp_status lmtp_over_quota(const struct lmtp_connection *c)
+{
+	return server_config(c->base.server)->quota_is_permanent ? LMTP_QUOTA_HARD : LMTP_QUOTA;
+}
+
 static enum run_status end_message(struct lmtp_connection *c, struct buf *out)
 {
 	enum lmtp_status status[LMTP_RECIPIENTS_MAX];
 	size_t n = c->transaction->recipients;
 
 	account_for(c);
-	transaction_outcome(c->transaction, status);
+	transaction_outcome(c->transaction, lmtp_over_quota(c), status);
 	lmtp_forget(c);
 	lmtp_report_finish(&c->machine, status, n, out);
 	return RUN_NEED_INPUT;

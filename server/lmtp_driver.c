@@ -44,7 +44,6 @@ static void do_mail(struct lmtp_connection *c, const struct lmtp_action *action,
 static enum lmtp_status admit(struct worker *worker, const struct lmtp_connection *c,
 			      const struct account *account, int64_t now)
 {
-	const struct config *config = server_config(c->base.server);
 	struct maildrop_usage usage;
 	struct fault fault = { "" };
 	uint64_t octets;
@@ -65,7 +64,7 @@ static enum lmtp_status admit(struct worker *worker, const struct lmtp_connectio
 	if ((account->quota_octets != 0 &&
 	     (octets > account->quota_octets || usage.octets >= account->quota_octets)) ||
 	    (account->quota_messages != 0 && usage.messages >= account->quota_messages))
-		return config->quota_is_permanent ? LMTP_QUOTA_HARD : LMTP_QUOTA;
+		return lmtp_over_quota(c);
 	return LMTP_ACCEPTED;
 }
 

@@ -229,7 +229,8 @@ const unsigned char *transaction_digest(struct transaction *t)
 	return t->digest;
 }
 
-void transaction_outcome(const struct transaction *t, enum lmtp_status *status)
+void transaction_outcome(const struct transaction *t, enum lmtp_status over_quota,
+			 enum lmtp_status *status)
 {
 	size_t from = 0;
 
@@ -240,6 +241,8 @@ void transaction_outcome(const struct transaction *t, enum lmtp_status *status)
 		for (size_t i = from; i < t->ends[r]; i++) {
 			enum lmtp_status one = status_of[t->targets[t->links[i]].status];
 
+			if (one == LMTP_QUOTA)
+				one = over_quota;
 			/* Some have it, some do not: the MTA comes again, and those who have it
 			 * recognise it. */
 			if (one != LMTP_ACCEPTED)

@@ -50,7 +50,8 @@ void transaction_undo_begin(struct transaction *transaction);
 enum delivery_taken transaction_append(struct transaction *transaction, struct str *octets);
 /* The digest when a repetition of this delivery can be recognised, else NULL. Once, at the end. */
 const unsigned char *transaction_digest(struct transaction *transaction);
-/* One status per recipient, from those of its targets. */
-void transaction_outcome(const struct transaction *transaction, enum lmtp_status *status);
+/* One status per recipient, from those of its targets; a full maildrop is `over_quota`. */
+void transaction_outcome(const struct transaction *transaction, enum lmtp_status over_quota,
+			 enum lmtp_status *status);
 
 #endif

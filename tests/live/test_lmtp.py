@@ -203,6 +203,17 @@ class Lmtp(LiveTest):
             pop3.quit()
         self.assertTrue(self.rcpt("ann@example.test").startswith("250"))
 
+    def test_quota_met_after_the_message_is_452_or_552_as_configured(self):
+        self.mx.sql("UPDATE mailbox SET quota_octets = 2000 WHERE address = 'ann@example.test'")
+        message = MESSAGE + b"x" * 900 + b"\r\n"
+        self.mx.deliver("ann@example.test", message)
+        self.assertEqual(self.lmtp().deliver(SENDER, ["ann@example.test"], message),
+                         [(452, ["4.2.2 mailbox full"])])
+        self.mx.options["over_quota"] = "permanent"
+        self.mx.restart()
+        self.assertEqual(self.lmtp().deliver(SENDER, ["ann@example.test"], message),
+                         [(552, ["5.2.2 mailbox full"])])
+
     def test_octet_quota_spares_the_other_recipient(self):
         self.mx.sql("UPDATE mailbox SET quota_octets = 2000 WHERE address = 'ann@example.test'")
         self.mx.deliver("ann@example.test", MESSAGE + b"x" * 900 + b"\r\n")

@@ -73,7 +73,7 @@ static void add_same_maildrop_twice_makes_one_target(void **state)
 		t->targets[0].prefix,
 		"Return-Path: <s@example.org>\r\nDelivered-To: ann@example.org\r\n");
 	t->targets[1].status = STORE_OVER_QUOTA; /* bob's */
-	transaction_outcome(t, status);
+	transaction_outcome(t, LMTP_QUOTA, status);
 	assert_int_equal(status[0], LMTP_ACCEPTED);
 	/* Some of an alias's maildrops have it: the MTA comes again. */
 	assert_int_equal(status[1], LMTP_TROUBLE);
@@ -86,11 +86,15 @@ static void outcome_of_single_target_is_its_own(void **state)
 {
 	static const struct {
 		enum store_status from;
+		enum lmtp_status over_quota;
 		enum lmtp_status to;
 	} rows[] = {
-		{ STORE_OK, LMTP_ACCEPTED },          { STORE_OVER_QUOTA, LMTP_QUOTA },
-		{ STORE_TOO_LARGE, LMTP_QUOTA_HARD }, { STORE_FULL, LMTP_NO_ROOM },
-		{ STORE_UNAVAILABLE, LMTP_TROUBLE },
+		{ STORE_OK, LMTP_QUOTA, LMTP_ACCEPTED },
+		{ STORE_OVER_QUOTA, LMTP_QUOTA, LMTP_QUOTA },
+		{ STORE_OVER_QUOTA, LMTP_QUOTA_HARD, LMTP_QUOTA_HARD },
+		{ STORE_TOO_LARGE, LMTP_QUOTA, LMTP_QUOTA_HARD },
+		{ STORE_FULL, LMTP_QUOTA_HARD, LMTP_NO_ROOM },
+		{ STORE_UNAVAILABLE, LMTP_QUOTA_HARD, LMTP_TROUBLE },
 	};
 
 	(void)state;
@@ -101,7 +105,7 @@ static void outcome_of_single_target_is_its_own(void **state)
 
 		assert_int_equal(transaction_add(t, &ann, 1), LMTP_ACCEPTED);
 		t->targets[0].status = rows[i].from;
-		transaction_outcome(t, status);
+		transaction_outcome(t, rows[i].over_quota, status);
 		assert_int_equal(status[0], rows[i].to);
 		transaction_close(&t);
 	}
