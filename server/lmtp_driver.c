@@ -40,32 +40,48 @@ static void do_mail(struct lmtp_connection *c, const struct lmtp_action *action,
 	lmtp_report_mail(&c->machine, status, out);
 }
 
-/* Whether this one may get mail now. */
-static enum lmtp_status admit(struct worker *worker, const struct lmtp_connection *c,
-			      const struct account *account, int64_t now)
+/* Whether this one has room for a message of the size announced. */
+static enum lmtp_status admit_size(struct worker *worker, const struct lmtp_connection *c,
+				   const struct account *account, struct fault *fault)
 {
 	struct maildrop_usage usage;
-	struct fault fault = { "" };
 	uint64_t octets;
 
-	if (!account->active || (account->switches & ACCOUNT_LMTP) == 0 ||
-	    (account->expires_at != 0 && account->expires_at <= now))
-		return LMTP_DISABLED;
 	if (account->quota_octets == 0 && account->quota_messages == 0)
 		return LMTP_ACCEPTED;
-	if (account->quota_octets != 0 && c->transaction->size > account->quota_octets)
+	if (account->quota_octets != 0 && c->transaction->size > account->quota_octets) {
+		fault_set(fault, "the message is larger than the quota of %s",
+			  account->address);
 		return LMTP_QUOTA_HARD;
-	if (maildrop_usage(worker->reader, &account->key, &usage, &fault) != STORE_OK) {
-		log_fault(LOG_LEVEL_ERROR, "usage-failed", &fault);
+	}
+	if (maildrop_usage(worker->reader, &account->key, &usage, fault) != STORE_OK) {
+		log_fault(LOG_LEVEL_ERROR, "usage-failed", fault);
 		return LMTP_TROUBLE;
 	}
 	if (__builtin_add_overflow(usage.octets, c->transaction->size, &octets))
 		octets = UINT64_MAX;
 	if ((account->quota_octets != 0 &&
 	     (octets > account->quota_octets || usage.octets >= account->quota_octets)) ||
-	    (account->quota_messages != 0 && usage.messages >= account->quota_messages))
+	    (account->quota_messages != 0 && usage.messages >= account->quota_messages)) {
+		fault_set(fault, "%s is over quota", account->address);
 		return lmtp_over_quota(c);
+	}
 	return LMTP_ACCEPTED;
+}
+
+/* Whether this one may get mail now; if not, *fault tells why, and which one of an alias it is. */
+static enum lmtp_status admit(struct worker *worker, const struct lmtp_connection *c,
+			      const struct account *account, int64_t now, struct fault *fault)
+{
+	if (!account->active)
+		fault_set(fault, "%s or its domain is not active", account->address);
+	else if ((account->switches & ACCOUNT_LMTP) == 0)
+		fault_set(fault, "%s takes no mail: lmtp_enabled is 0", account->address);
+	else if (account->expires_at != 0 && account->expires_at <= now)
+		fault_set(fault, "%s has expired", account->address);
+	else
+		return admit_size(worker, c, account, fault);
+	return LMTP_DISABLED;
 }
 
 static const enum lmtp_status resolve_status[] = {
@@ -87,8 +103,7 @@ static void log_recipient(const struct lmtp_connection *c, const struct lmtp_act
 	else
 		log_begin(&line, LOG_LEVEL_INFO, "recipient-refused");
 	log_number(&line, "session", c->base.session);
-	if (fault->text[0] != '\0')
-		log_quoted(&line, "why", str_of(fault->text));
+	log_quoted(&line, "why", str_of(fault->text));
 	log_quoted(&line, "from", str_of(c->transaction->sender));
 	log_quoted(&line, "recipient", action->address);
 	log_end(&line);
@@ -125,10 +140,16 @@ static enum lmtp_status resolve(struct worker *worker, struct lmtp_connection *c
 	}
 	status = resolve_status[recipient_resolve(worker->accounts, action->address,
 						  config->detail_separator, targets, fault)];
+	if (status == LMTP_NO_USER && fault->text[0] == '\0')
+		fault_set(fault, "nobody has this address");
 	for (size_t i = 0; i < targets->count && status == LMTP_ACCEPTED; i++)
-		status = admit(worker, c, &targets->account[i], now);
-	if (status == LMTP_ACCEPTED)
-		status = transaction_add(c->transaction, targets->account, targets->count);
+		status = admit(worker, c, &targets->account[i], now, fault);
+	if (status != LMTP_ACCEPTED)
+		return status;
+	status = transaction_add(c->transaction, targets->account, targets->count);
+	if (status != LMTP_ACCEPTED)
+		fault_set(fault, "out of memory, or more than %d maildrops for one message",
+			  LMTP_TARGETS_MAX);
 	return status;
 }
 

@@ -63,6 +63,27 @@ class Logs(LiveTest):
                    for line in self.lines(server, "auth-fail")}
         self.assertEqual(len(reasons), 3, reasons)
 
+    def test_refused_recipient_says_why(self):
+        server = self.serve("ann", "bob")
+        server.add_user("full", quota_messages=1)
+        server.deliver("full@example.test", MESSAGE)
+        server.add_user("old", expires_at="2020-01-01")
+        server.add_user("deaf", lmtp_enabled=0)
+        server.sql("UPDATE mailbox SET active = 0 WHERE address = 'bob@example.test'")
+        server.sql("INSERT INTO alias(address, goto) VALUES('both@example.test',"
+                   "'ann@example.test'), ('both@example.test', 'bob@example.test')")
+        reasons = {"nobody": "nobody has this address", "full": "full@example.test is over quota",
+                   "old": "old@example.test has expired",
+                   "deaf": "deaf@example.test takes no mail: lmtp_enabled is 0",
+                   "both": "bob@example.test or its domain is not active"}
+        with wire.Lmtp(server.lmtp) as lmtp:
+            lmtp.command("MAIL FROM:<sender@example.net>")
+            for user in reasons:
+                lmtp.command(f"RCPT TO:<{user}@example.test>")
+        for user, why in reasons.items():
+            server.wait_log(rf'recipient-refused session=\d+ why="{re.escape(why)}" '
+                            rf'from="sender@example\.net" recipient="{user}@example\.test"$')
+
     def test_clients_octets_cannot_forge_a_line(self):
         server = self.serve("ann", errors_before_login=100, login_attempts=100)
         with wire.Pop3(server.pop3) as pop3:
