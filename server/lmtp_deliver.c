@@ -140,19 +140,44 @@ void lmtp_park(struct lmtp_connection *c)
 	}
 }
 
+static void log_begin_message(struct log_line *line, const struct lmtp_connection *c,
+			      enum log_level level, const char *event)
+{
+	char peer[PEER_TEXT_MAX];
+
+	peer_text(&c->base.peer, peer, sizeof peer);
+	log_begin(line, level, event);
+	log_number(line, "session", c->base.session);
+	log_word(line, "peer", peer);
+}
+
+static void log_end_message(struct log_line *line, const struct transaction *t)
+{
+	log_quoted(line, "from", str_of(t->sender));
+	log_quoted(line, "client", str_of(t->client));
+	log_quoted(line, "message-id", (struct str){ t->message_id.text, t->message_id.n });
+	log_end(line);
+}
+
+void lmtp_log_refused(const struct lmtp_connection *c, enum lmtp_status status)
+{
+	struct log_line line;
+
+	log_begin_message(&line, c, LOG_LEVEL_INFO, "message-refused");
+	log_quoted(&line, "why", lmtp_status_text(status));
+	log_end_message(&line, c->transaction);
+}
+
 static void log_delivery(const struct lmtp_connection *c, size_t i)
 {
 	const struct transaction *t = c->transaction;
 	const struct delivery_target *target = &t->targets[i];
+	bool stored = target->status == STORE_OK;
 	struct log_line line;
-	char peer[PEER_TEXT_MAX];
 
-	peer_text(&c->base.peer, peer, sizeof peer);
-	log_begin(&line, target->status == STORE_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-		  target->status == STORE_OK ? "delivery" : "delivery-failed");
-	log_number(&line, "session", c->base.session);
-	log_word(&line, "peer", peer);
-	if (target->status == STORE_OK) {
+	log_begin_message(&line, c, stored ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+			  stored ? "delivery" : "delivery-failed");
+	if (stored) {
 		log_number(&line, "uid", target->uid);
 		log_number(&line, "octets", target->octets);
 		if (target->duplicate)
@@ -162,10 +187,7 @@ static void log_delivery(const struct lmtp_connection *c, size_t i)
 		log_quoted(&line, "fault", str_of(c->fault.text));
 	}
 	log_quoted(&line, "maildrop", str_of(t->addresses[i]));
-	log_quoted(&line, "from", str_of(t->sender));
-	log_quoted(&line, "client", str_of(t->client));
-	log_quoted(&line, "message-id", (struct str){ t->message_id.text, t->message_id.n });
-	log_end(&line);
+	log_end_message(&line, t);
 }
 
 /* One line and one count for each maildrop, whether or not anybody is left to hear of it. */

@@ -184,6 +184,8 @@ static enum run_status perform(struct worker *worker, struct lmtp_connection *c,
 	case LMTP_FINISH:
 		return lmtp_finish(c);
 	case LMTP_ABORT:
+		if (action->failed != LMTP_ACCEPTED)
+			lmtp_log_refused(c, action->failed);
 		lmtp_forget(c);
 		break;
 	case LMTP_CLOSE:

@@ -242,6 +242,7 @@ struct lmtp_action lmtp_step(struct lmtp_session *session, struct str *in, struc
 		if (session->forget) {
 			session->forget = false;
 			action.kind = LMTP_ABORT;
+			action.failed = session->failed;
 			return action;
 		}
 		if (session->draining && between_commands(session)) {

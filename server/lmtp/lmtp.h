@@ -52,20 +52,6 @@ enum lmtp_action_kind {
 	LMTP_CLOSE   /* flush, close; no report */
 };
 
-struct lmtp_action {
-	enum lmtp_action_kind kind;
-	/* MAIL: reverse-path without brackets and source route, quoted as it came, "" for the null
-	   one. No control characters: fit for Return-Path as it is. */
-	struct str sender;
-	struct str address; /* RCPT: local@domain unquoted, or "postmaster" */
-	struct str octets;  /* APPEND: transparency removed; a bare LF is still bare */
-	uint64_t size;      /* MAIL: SIZE=, 0 = not given */
-	bool smtputf8;      /* MAIL */
-	bool body8bit;      /* MAIL: BODY=8BITMIME */
-	bool chunking;      /* BEGIN: by BDAT */
-	struct str client;  /* MAIL: the LHLO argument, for Received */
-};
-
 /* What an action came to; one reply line each, in a table (RFC 3463 codes). */
 enum lmtp_status {
 	LMTP_ACCEPTED,   /* 250 2.1.0, 2.1.5, 2.0.0 */
@@ -81,6 +67,21 @@ enum lmtp_status {
 	LMTP_SHUTTING_DOWN,
 	LMTP_NUL_REFUSED, /* 554 5.6.0 */
 	LMTP_STATUS_COUNT
+};
+
+struct lmtp_action {
+	enum lmtp_action_kind kind;
+	/* MAIL: reverse-path without brackets and source route, quoted as it came, "" for the null
+	   one. No control characters: fit for Return-Path as it is. */
+	struct str sender;
+	struct str address;      /* RCPT: local@domain unquoted, or "postmaster" */
+	struct str octets;       /* APPEND: transparency removed; a bare LF is still bare */
+	uint64_t size;           /* MAIL: SIZE=, 0 = not given */
+	bool smtputf8;           /* MAIL */
+	bool body8bit;           /* MAIL: BODY=8BITMIME */
+	bool chunking;           /* BEGIN: by BDAT */
+	struct str client;       /* MAIL: the LHLO argument, for Received */
+	enum lmtp_status failed; /* ABORT: of a message; LMTP_ACCEPTED = it did not fail */
 };
 
 enum lmtp_state {
@@ -148,6 +149,8 @@ void lmtp_report_append(struct lmtp_session *session, enum lmtp_status status, s
  */
 void lmtp_report_finish(struct lmtp_session *session, const enum lmtp_status *status, size_t n,
 			struct buf *out);
+/* The reply that a status means, when it is not LMTP_ACCEPTED: for the log. */
+struct str lmtp_status_text(enum lmtp_status status);
 /* True between commands outside a message. */
 bool lmtp_at_rest(const struct lmtp_session *session);
 

@@ -66,6 +66,11 @@ static const struct str status_replies[] = {
 };
 static_assert(ARRAY_SIZE(status_replies) == LMTP_STATUS_COUNT, "reply missing");
 
+struct str lmtp_status_text(enum lmtp_status status)
+{
+	return status_replies[status];
+}
+
 /*
  * The driver sees to it that there is room. If not, the session ends rather than let a reply be
  * missing in the middle.

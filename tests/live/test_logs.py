@@ -84,6 +84,22 @@ class Logs(LiveTest):
             server.wait_log(rf'recipient-refused session=\d+ why="{re.escape(why)}" '
                             rf'from="sender@example\.net" recipient="{user}@example\.test"$')
 
+    def test_refused_message_says_why_and_which(self):
+        server = self.serve("ann", message_size=100000, nul="reject")
+        with wire.Lmtp(server.lmtp) as lmtp:
+            for more in (b"x\r\n" * 50000, b"\0\r\n"):
+                lmtp.deliver("sender@example.net", ["ann@example.test"], MESSAGE + more)
+            lmtp.envelope("sender@example.net", ["ann@example.test"])
+            lmtp.command("RSET")
+            lmtp.command("QUIT")
+        server.stop()
+        lines = self.lines(server, "message-refused")
+        self.assertEqual([re.search(r' why="(\d+ \S+)', line)[1] for line in lines],
+                         ["552 5.3.4", "554 5.6.0"])
+        for line in lines:
+            self.assertRegex(line, r' peer=local .* from="sender@example\.net" '
+                                   r'client="client\.example\.net" message-id="<id-1@example\.net>"')
+
     def test_clients_octets_cannot_forge_a_line(self):
         server = self.serve("ann", errors_before_login=100, login_attempts=100)
         with wire.Pop3(server.pop3) as pop3:
