@@ -35,7 +35,8 @@
 #define LMTP_RECIPIENTS_MAX 100
 /* Maildrops that all recipients of one message stand for together (an alias may name many). */
 #define LMTP_TARGETS_MAX 1000
-#define LMTP_ERRORS 20
+/* In a row; a whole transaction may be refused, and the client has sent all of it at once. */
+#define LMTP_ERRORS (LMTP_RECIPIENTS_MAX + 20)
 /* RFC 5321 section 4.5.3.2.7: a server waits at least five minutes for the next command. */
 #define LMTP_INACTIVITY_SECONDS 300
 /* message_size, octets; 0 in the configuration means no limit but this machine's disk. */
