@@ -189,7 +189,9 @@ static enum run_status perform(struct worker *worker, struct lmtp_connection *c,
 		lmtp_forget(c);
 		break;
 	case LMTP_CLOSE:
-		c->base.why = c->machine.errors > 0 ? ENDING_ERRORS : ENDING_QUIT;
+		c->base.why = c->machine.draining     ? ENDING_DRAIN
+			      : c->machine.errors > 0 ? ENDING_ERRORS
+						      : ENDING_QUIT;
 		return RUN_CLOSE;
 	}
 	return RUN_NEED_INPUT;

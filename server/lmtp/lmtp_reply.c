@@ -162,6 +162,7 @@ void lmtp_answer_lhlo(struct lmtp_session *session, struct buf *out)
 
 void lmtp_say_goodbye(struct lmtp_session *session, struct buf *out)
 {
+	session->errors = 0;
 	say_with_host(session, STR("221 2.0.0 "), STR(" closing connection"), out);
 }
 

@@ -1,6 +1,7 @@
 """The log: one line for each delivery and session, what an operator needs in it, no secret ever."""
 import hashlib
 import re
+import signal
 import unittest
 
 from harness import LiveTest
@@ -48,6 +49,20 @@ class Logs(LiveTest):
                        f" retrieved-octets={octets} ", " deleted=4 ", " deleted-uids=1-3,5 ",
                        ' user="ann@example.test"'):
             self.assertIn(wanted, line + " ")
+
+    def test_lmtp_session_tells_how_it_ended(self):
+        server = self.serve("ann")
+        clients = [wire.Lmtp(server.lmtp) for _ in range(3)]
+        for lmtp in clients:
+            self.addCleanup(lmtp.close)
+            self.assertEqual(lmtp.code("WHAT"), 500)
+        self.assertEqual(clients[0].code("QUIT"), 221)
+        server.wait_log("session protocol=lmtp .* end=quit ")
+        clients[1].send(b"BDAT x\r\n")
+        server.wait_log("session protocol=lmtp .* end=errors ")
+        server.signal(signal.SIGTERM)
+        server.wait_log("session protocol=lmtp .* end=shutdown ")
+        self.assertEqual(clients[2].reply()[0], 421)
 
     def test_refused_login_says_why_to_operator_only(self):
         server = self.serve("ann", login_attempts=100, errors_before_login=100)
