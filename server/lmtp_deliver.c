@@ -14,11 +14,23 @@
 
 #define RECEIVED_MAX 1024
 
+/* RFC 5321 section 4.4: TCP-info, an address literal as in section 4.1.3; "" on a unix socket. */
+static void tcp_info(const struct peer *peer, char *text, size_t cap)
+{
+	char address[PEER_TEXT_MAX];
+
+	text[0] = '\0';
+	if (peer->family == AF_UNIX)
+		return;
+	peer_text(peer, address, sizeof address);
+	snprintf(text, cap, " ([%s%s])", peer->family == AF_INET6 ? "IPv6:" : "", address);
+}
+
 /* RFC 5321 section 4.4 and RFC 3848; without "for", which would tell a Bcc. */
 static struct str received_field(const struct lmtp_connection *c, char *text, size_t cap)
 {
 	const struct transaction *t = c->transaction;
-	char peer[PEER_TEXT_MAX];
+	char source[PEER_TEXT_MAX + 16];
 	char date[64];
 	struct tm tm;
 	time_t now = (time_t)clock_wall_seconds();
@@ -26,10 +38,11 @@ static struct str received_field(const struct lmtp_connection *c, char *text, si
 
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	peer_text(&c->base.peer, peer, sizeof peer);
+	tcp_info(&c->base.peer, source, sizeof source);
+	/* The id is an atom: no dot. */
 	n = snprintf(text, cap,
-		     "Received: from %s (%s)\r\n\tby %s with %s\r\n\tid %llx.%llx; %s\r\n",
-		     t->client, peer, server_config(c->base.server)->hostname,
+		     "Received: from %s%s\r\n\tby %s with %s\r\n\tid %llx-%llx; %s\r\n",
+		     t->client, source, server_config(c->base.server)->hostname,
 		     t->smtputf8 ? "UTF8LMTP" : "LMTP", (unsigned long long)c->base.session,
 		     (unsigned long long)c->base.started, date);
 	return (struct str){ text, n > 0 && (size_t)n < cap ? (size_t)n : 0 };

@@ -2,7 +2,7 @@
 import smtplib
 import unittest
 
-from harness import LiveTest
+from harness import HAS_IPV6, LiveTest, free_port
 import wire
 
 MESSAGE = b"Subject: hello\r\nMessage-ID: <hello@example.net>\r\n\r\nHello.\r\n"
@@ -252,6 +252,21 @@ class Lmtp(LiveTest):
             self.assertIn(b"Delivered-To: %s@example.test\r\n" % user.encode(), message)
             self.assertRegex(message, rb"(?s)Received: from client\.example\.net.*with LMTP")
             self.assertNotIn(other, message)
+
+    def test_received_follows_the_grammar(self):
+        listener = "::1", free_port()
+        sources = {self.mx.lmtp: "", self.mx.lmtp_tcp: r" \(\[127\.0\.0\.1\]\)"}
+        if HAS_IPV6:
+            self.mx.listeners["lmtp-v6"] = {"protocol": "lmtp", "address": "[%s]:%d" % listener}
+            self.mx.restart()
+            sources[listener] = r" \(\[IPv6:::1\]\)"
+        for number, (where, source) in enumerate(sources.items(), 1):
+            with wire.Lmtp(where) as lmtp:
+                lmtp.deliver(SENDER, ["ann@example.test"], MESSAGE)
+            trace = self.retrieve(number=number)[:-len(MESSAGE)].decode()
+            self.assertRegex(trace, rf"\r\nReceived: from client\.example\.net{source}\r\n"
+                             r"\tby mx\.example\.test with LMTP\r\n\tid [0-9a-f]+-[0-9a-f]+; "
+                             r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000\r\n$")
 
     def test_smtputf8_is_kept_and_said_in_received(self):
         self.mx.add_user("jürgen@example.test")
