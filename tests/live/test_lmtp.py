@@ -268,6 +268,13 @@ class Lmtp(LiveTest):
                              r"\tby mx\.example\.test with LMTP\r\n\tid [0-9a-f]+-[0-9a-f]+; "
                              r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000\r\n$")
 
+    def test_return_path_of_the_message_is_kept_below_ours(self):
+        message = b"Return-Path: <old@example.net>\r\n" + MESSAGE
+        self.mx.deliver("ann@example.test", message)
+        got = self.retrieve()
+        self.assert_kept(got, message)
+        self.assertTrue(got.startswith(b"Return-Path: <sender@example.net>\r\n"))
+
     def test_smtputf8_is_kept_and_said_in_received(self):
         self.mx.add_user("jürgen@example.test")
         lmtp = self.lmtp()
