@@ -203,14 +203,14 @@ static void log_delivery(const struct lmtp_connection *c, size_t i)
 	log_end_message(&line, t);
 }
 
-/* One line and one count for each maildrop, whether or not anybody is left to hear of it. */
+/* One line for each maildrop, whether or not anybody is left to hear of it; copies are counted. */
 static void account_for(struct lmtp_connection *c)
 {
 	const struct transaction *t = c->transaction;
 
 	for (size_t i = 0; i < t->target_count; i++) {
 		log_delivery(c, i);
-		if (t->targets[i].status == STORE_OK) {
+		if (t->targets[i].status == STORE_OK && !t->targets[i].duplicate) {
 			atomic_fetch_add(&c->base.server->delivered, 1);
 			c->messages++;
 			c->message_octets += t->targets[i].octets;

@@ -231,6 +231,9 @@ class Lmtp(LiveTest):
         for _ in range(2):
             self.mx.deliver("ann@example.test", FROM_MTA)
         self.assertEqual(self.count(), 1)
+        self.mx.wait_log(r"delivery .* duplicate=yes ")
+        self.mx.wait_log(r"session protocol=lmtp .* delivered=1 ")
+        self.mx.wait_log(r"session protocol=lmtp .* delivered=0 delivered-octets=0")
         self.mx.restart()
         self.mx.deliver("ann@example.test", FROM_MTA)
         self.assertEqual(self.count(), 1)
