@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "config_address.h"
 #include "config_private.h"
 
 #define OPTIONS_MAX 64
@@ -232,6 +233,18 @@ static bool keep_listener(struct config *config, const char *title)
 	return listener_set_defaults(&reading.pending);
 }
 
+/* RFC 2033 section 5: LMTP "MUST NOT be used on the TCP service port 25", which is SMTP's. */
+static bool takes_smtp_port(const struct config_listener *listener)
+{
+	struct config_address address;
+	const char *why;
+
+	/* sin_port and sin6_port lie in the same place; a unix socket has none. */
+	return listener->protocol == CONFIG_LMTP &&
+	       address_parse(listener->address, &address, &why) &&
+	       address.u.base.sa_family != AF_UNIX && ntohs(address.u.v4.sin_port) == 25;
+}
+
 /* libconfuse's callback for a section that has just ended. */
 static int take_listener(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -244,6 +257,11 @@ static int take_listener(cfg_t *cfg, cfg_opt_t *opt)
 				 listener_options[i].name);
 			return -1;
 		}
+	}
+	if (takes_smtp_port(&reading.pending)) {
+		complain(cfg, "listener %s: LMTP must not be spoken on port 25 (RFC 2033)",
+			 show(&shown, title));
+		return -1;
 	}
 	/* LISTEN_FDNAMES is a list with colons; and the name stands in the log as a word. */
 	if (title[0] == '\0' || strpbrk(title, ": \t\"\\") != NULL) {

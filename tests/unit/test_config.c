@@ -172,6 +172,10 @@ static void errors_name_file_line_and_option(void **state)
 		  "conf:1: listener \"a b\": a name has at least one character, no space, "
 		  "colon or "
 		  "quote" },
+		{ "listener \"x\" { protocol = lmtp address = \"[::1]:025\" }\n",
+		  "conf:1: listener \"x\": LMTP must not be spoken on port 25 (RFC 2033)" },
+		{ "listener \"x\" { protocol = lmtp address = \"*:25\" }\n",
+		  "conf:1: listener \"x\": LMTP must not be spoken on port 25 (RFC 2033)" },
 		{ LISTENER "\n" LISTENER, "conf:3: there are two listeners \"p\"" },
 		{ "workers = 1\nuser = x\nworkers = 1\n",
 		  "conf:3: option \"workers\" is given twice (first on line 1)" },
