@@ -277,7 +277,11 @@ static bool deliver(struct lmtp *lmtp, const char *hostname, const char *sender,
 	if (!begin(lmtp, hostname, sender, utf8, whole))
 		return false;
 	if (name_recipients(lmtp, recipients, count) > 0) {
-		if (!command(lmtp, whole, "DATA\r\n") || whole->code != 354)
+		if (!command(lmtp, whole, "DATA\r\n"))
+			return false;
+		if (is_good(whole))
+			return reply_broken(whole, "DATA has an answer that makes no sense");
+		if (whole->code != 354)
 			return false;
 		bool sent = send_message(lmtp, message);
 		read_verdicts(lmtp, recipients, count, message, sent);

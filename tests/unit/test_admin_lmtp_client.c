@@ -227,6 +227,10 @@ static void delivery_refused_at_a_step_is_refused_whole(void **state)
 		{ { GREETING, "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "451 4.3.0 no\r\n",
 		    NULL },
 		  451 },
+		/* Not the end of a delivery. */
+		{ { GREETING, "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "250 2.0.0 ok\r\n",
+		    NULL },
+		  0 },
 		{ { GREETING, "250 mx\r\n", NULL }, 0 },
 		{ { "hello\r\n", NULL }, 0 },
 	};
