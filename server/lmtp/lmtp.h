@@ -17,10 +17,10 @@
  * A transaction is held by the driver from a good lmtp_report_mail to lmtp_report_finish, or to
  * the one LMTP_ABORT that every other end of it brings: RSET, LHLO, QUIT, 421 (too many errors,
  * draining), BDAT LAST without recipients, and a message that fails while it is received (too
- * large, NUL refused, BEGIN by BDAT or APPEND not accepted). In the last case LMTP_ABORT comes at
- * once, the rest of the message is read and dropped, and the replies follow at its end: nothing of
- * a message is held any more when the client hears that it failed. DATA whose BEGIN is not accepted
- * leaves the transaction open. LMTP_CLOSE never comes with a transaction held.
+ * large, NUL refused, a BDAT refused, BEGIN by BDAT or APPEND not accepted). In the last case
+ * LMTP_ABORT comes at once, the rest of the message is read and dropped, and the replies follow at
+ * its end: nothing of a message is held any more when the client hears that it failed. DATA whose
+ * BEGIN is not accepted leaves the transaction open. LMTP_CLOSE never comes with a transaction held.
  */
 #ifndef RESTANTE_LMTP_H
 #define RESTANTE_LMTP_H
@@ -66,6 +66,7 @@ enum lmtp_status {
 	/* 421 4.3.2, then close; after a message 451 4.3.2 for each recipient comes first. */
 	LMTP_SHUTTING_DOWN,
 	LMTP_NUL_REFUSED, /* 554 5.6.0 */
+	LMTP_INCOMPLETE,  /* 554 5.5.0 one of its chunks was refused */
 	LMTP_STATUS_COUNT
 };
 

@@ -63,6 +63,7 @@ static const struct str status_replies[] = {
 	[LMTP_LOOP] = STR_INIT("451 4.4.6 address is an alias of itself"),
 	[LMTP_SHUTTING_DOWN] = STR_INIT("451 4.3.2 shutting down, message not taken"),
 	[LMTP_NUL_REFUSED] = STR_INIT("554 5.6.0 message holds NUL, which is not taken here"),
+	[LMTP_INCOMPLETE] = STR_INIT("554 5.5.0 a chunk of the message was refused"),
 };
 static_assert(ARRAY_SIZE(status_replies) == LMTP_STATUS_COUNT, "reply missing");
 

@@ -282,11 +282,16 @@ bool lmtp_bdat(struct lmtp_session *session, struct str argument, struct buf *ou
 	session->chunk_left = size;
 	session->after_chunk = session->state;
 	session->state = LMTP_IN_CHUNK;
-	if (session->chunk_end != LMTP_CHUNK_STATUS)
+	if (session->after_chunk != LMTP_IN_MAIL || session->chunk_end == LMTP_CHUNK_SILENT)
 		return true;
 	session->bdat_seen = true;
 	if (session->failed != LMTP_ACCEPTED)
 		return true;
+	/* "accept and discard additional BDAT chunks": a part is no message. */
+	if (session->chunk_end != LMTP_CHUNK_STATUS) {
+		fail(session, LMTP_INCOMPLETE);
+		return true;
+	}
 	if (!number_add(session->message_octets, size, &total) || (most > 0 && total > most)) {
 		fail(session, LMTP_TOO_LARGE);
 		return true;

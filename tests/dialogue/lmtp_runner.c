@@ -33,6 +33,7 @@ static const char *const status_names[] = {
 	[LMTP_LOOP] = "loop",
 	[LMTP_SHUTTING_DOWN] = "shutting-down",
 	[LMTP_NUL_REFUSED] = "nul",
+	[LMTP_INCOMPLETE] = "incomplete",
 };
 
 struct text {
