@@ -39,12 +39,11 @@ static struct str received_field(const struct lmtp_connection *c, char *text, si
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
 	tcp_info(&c->base.peer, source, sizeof source);
-	/* The id is an atom: no dot. */
-	n = snprintf(text, cap,
-		     "Received: from %s%s\r\n\tby %s with %s\r\n\tid %llx-%llx; %s\r\n",
+	/* The id leads to the log's lines. It is an atom: no dot. */
+	n = snprintf(text, cap, "Received: from %s%s\r\n\tby %s with %s\r\n\tid %llu; %s\r\n",
 		     t->client, source, server_config(c->base.server)->hostname,
 		     t->smtputf8 ? "UTF8LMTP" : "LMTP", (unsigned long long)c->base.session,
-		     (unsigned long long)c->base.started, date);
+		     date);
 	return (struct str){ text, n > 0 && (size_t)n < cap ? (size_t)n : 0 };
 }
 

@@ -1,4 +1,5 @@
 """LMTP as MTAs speak it: who takes mail, what is answered, what is kept."""
+import re
 import smtplib
 import unittest
 
@@ -268,8 +269,13 @@ class Lmtp(LiveTest):
                 lmtp.deliver(SENDER, ["ann@example.test"], MESSAGE)
             trace = self.retrieve(number=number)[:-len(MESSAGE)].decode()
             self.assertRegex(trace, rf"\r\nReceived: from client\.example\.net{source}\r\n"
-                             r"\tby mx\.example\.test with LMTP\r\n\tid [0-9a-f]+-[0-9a-f]+; "
+                             r"\tby mx\.example\.test with LMTP\r\n\tid \d+; "
                              r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000\r\n$")
+
+    def test_received_leads_to_the_line_in_the_log(self):
+        self.mx.deliver("ann@example.test", MESSAGE)
+        number = re.search(rb"\tid (\d+);", self.retrieve())[1].decode()
+        self.mx.wait_log(rf" delivery session={number} ")
 
     def test_return_path_of_the_message_is_kept_below_ours(self):
         message = b"Return-Path: <old@example.net>\r\n" + MESSAGE
