@@ -1,5 +1,5 @@
 /*
- * `restante check`: accounts.db and the store, each finding in a sentence.
+ * `restante check`: the key file, accounts.db and the store, each finding in a sentence.
  */
 #include <inttypes.h>
 
@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "output.h"
+#include "restante/passwords.h"
 
 struct findings {
 	struct output *output;
@@ -36,18 +37,46 @@ static int check_store(struct tool *tool, struct findings *findings, uint64_t *c
 	return code;
 }
 
-static int check_both(struct tool *tool, struct findings *findings, uint64_t *count)
+static int check_key(struct tool *tool, struct findings *findings, uint64_t *count)
 {
 	struct fault fault = { "" };
+	char path[4096];
+	int code = tool_path(tool, CONFIG_SECRET_KEY, path, sizeof path);
+	if (code != EX_OK || secret_key_open(path, &tool->key, &fault))
+		return code;
+	findings->where = "key";
+	print_finding(findings, fault.text);
+	*count = 1;
+	return EX_OK;
+}
+
+static int check_accounts(struct tool *tool, struct findings *findings, uint64_t *count)
+{
+	struct fault fault = { "" };
+	struct accounts_checking how = {
+		.key = tool->key,
+		.detail_separator = tool->config->detail_separator,
+		.report = print_finding,
+		.context = findings,
+	};
+	findings->where = "accounts";
+	enum accounts_status status = accounts_check(tool->accounts, &how, count, &fault);
+	return status == ACCOUNTS_OK
+		       ? EX_OK
+		       : complain_accounts(status, &fault, "check", "accounts.db");
+}
+
+static int check_all(struct tool *tool, struct findings *findings, uint64_t *count)
+{
+	uint64_t in_key = 0;
 	uint64_t in_accounts = 0;
 	uint64_t in_store = 0;
-	findings->where = "accounts";
-	enum accounts_status status =
-		accounts_check(tool->accounts, print_finding, findings, &in_accounts, &fault);
-	if (status != ACCOUNTS_OK)
-		return complain_accounts(status, &fault, "check", "accounts.db");
-	int code = check_store(tool, findings, &in_store);
-	*count = in_accounts + in_store;
+	int code = check_key(tool, findings, &in_key);
+	if (code == EX_OK)
+		code = check_accounts(tool, findings, &in_accounts);
+	if (code == EX_OK)
+		code = check_store(tool, findings, &in_store);
+	*count = in_key + in_accounts + in_store;
 	return code;
 }
 
@@ -62,7 +91,7 @@ int command_check(struct tool *tool)
 		return code;
 	findings.output =
 		output_begin(tool, "findings", OUTPUT_ROWS, columns, ARRAY_SIZE(columns));
-	code = check_both(tool, &findings, &count);
+	code = check_all(tool, &findings, &count);
 	output_end(&findings.output);
 	if (code != EX_OK)
 		return code;
@@ -72,6 +101,6 @@ int command_check(struct tool *tool)
 				" finding%s; keep a copy of the data directory before "
 				"anything is repaired",
 				count, plural_s(count));
-	tool_say(tool, "Accounts and store are sound");
+	tool_say(tool, "Key file, accounts and store are sound");
 	return EX_OK;
 }

@@ -198,7 +198,7 @@ static const struct command commands[] = {
 	  "restante restore /var/backups/restante/monday",
 	  0, 1, 1, COLUMNS_NONE, command_restore },
 	{ "check", "",
-	  "Checks accounts and store: integrity, counters against rows, orphans.",
+	  "Checks key file, accounts and store: integrity, counters against rows, orphans.",
 	  "restante check",
 	  0, 0, 0, COLUMNS_NONE, command_check },
 

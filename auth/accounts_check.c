@@ -13,8 +13,7 @@
 
 struct check {
 	struct accounts *accounts;
-	void (*report)(void *context, const char *sentence);
-	void *context;
+	const struct accounts_checking *how;
 	uint64_t findings;
 };
 
@@ -30,8 +29,8 @@ static void finding(struct check *check, const char *format, ...)
 		sentence[0] = '\0';
 	va_end(arguments);
 	check->findings++;
-	if (check->report != NULL)
-		check->report(check->context, sentence);
+	if (check->how->report != NULL)
+		check->how->report(check->how->context, sentence);
 }
 
 /* The first column of a row as text, "" when it is none. */
@@ -96,9 +95,6 @@ static const char rules[] =
 	"UNION ALL SELECT 'no such shard in this store: mailbox', address FROM mailbox"
 	" WHERE shard NOT BETWEEN 0 AND (SELECT value - 1 FROM meta WHERE name = 'shards')";
 
-/* The usual separator, so that a target such as "ann+lists" is found. */
-#define DETAIL_SEPARATOR '+'
-
 /* An alias that ends nowhere, or runs in a circle. */
 static void alias_row(struct check *check, sqlite3_stmt *stmt)
 {
@@ -108,7 +104,7 @@ static void alias_row(struct check *check, sqlite3_stmt *stmt)
 
 	if (targets != NULL)
 		status = recipient_resolve(check->accounts, str_of(row_text(stmt, 0)),
-					   DETAIL_SEPARATOR, targets, &why);
+					   check->how->detail_separator, targets, &why);
 	free(targets);
 	if (status != ACCOUNTS_OK || why.text[0] != '\0')
 		finding(check, "alias %s: %s", row_text(stmt, 0),
@@ -123,9 +119,27 @@ static void password_row(struct check *check, sqlite3_stmt *stmt)
 		finding(check, "mailbox %s: %s", row_text(stmt, 0), why.text);
 }
 
+/* Sealed for another mailbox, with another key, or damaged: whoever has it cannot use APOP. */
+static void secret_row(struct check *check, sqlite3_stmt *stmt)
+{
+	struct fault why = { "" };
+	char clear[PASSWORD_HASH_MAX];
+	size_t n;
+
+	if (check->how->key == NULL)
+		return;
+	if (!secret_open(check->how->key, sqlite3_column_int64(stmt, 1), row_text(stmt, 2),
+			 clear, sizeof clear, &n, &why))
+		finding(check,
+			"mailbox %s: its APOP secret does not open with the key file; bring "
+			"the right one back from a backup, or set the secret again",
+			row_text(stmt, 0));
+	explicit_bzero(clear, sizeof clear);
+}
+
 enum accounts_status accounts_check(struct accounts *accounts,
-				    void (*report)(void *context, const char *sentence),
-				    void *context, uint64_t *findings, struct fault *fault)
+				    const struct accounts_checking *how, uint64_t *findings,
+				    struct fault *fault)
 {
 	static const struct {
 		const char *sql;
@@ -139,8 +153,11 @@ enum accounts_status accounts_check(struct accounts *accounts,
 		  alias_row },
 		{ "SELECT address, password FROM mailbox WHERE password IS NOT NULL",
 		  password_row },
+		{ "SELECT address, id, apop_secret FROM mailbox"
+		  " WHERE apop_secret GLOB '{SEALED}*'",
+		  secret_row },
 	};
-	struct check check = { accounts, report, context, 0 };
+	struct check check = { accounts, how, 0 };
 	enum accounts_status status = ACCOUNTS_OK;
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks) && status == ACCOUNTS_OK; i++)

@@ -138,9 +138,16 @@ MUST_USE enum accounts_status accounts_visit_clear_secrets(struct accounts *acco
 							   account_clear_visit *visit,
 							   void *context, struct fault *fault);
 /* integrity_check and the schema's own rules; as store_check. */
-MUST_USE enum accounts_status
-accounts_check(struct accounts *accounts, void (*report)(void *context, const char *sentence),
-	       void *context, uint64_t *findings, struct fault *fault);
+struct secret_key;
+struct accounts_checking {
+	const struct secret_key *key; /* sealed secrets are to open with it; NULL = not tried */
+	char detail_separator;        /* as for recipient_resolve */
+	void (*report)(void *context, const char *sentence);
+	void *context;
+};
+MUST_USE enum accounts_status accounts_check(struct accounts *accounts,
+					     const struct accounts_checking *how,
+					     uint64_t *findings, struct fault *fault);
 MUST_USE enum accounts_status accounts_backup(const char *path, const char *to,
 					      struct fault *fault);
 

@@ -806,17 +806,37 @@ static void check_sound_database_finds_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct seen seen = { .rows = 0 };
+	struct accounts_checking how = { .detail_separator = '+',
+					 .report = note_sentence,
+					 .context = &seen };
 	uint64_t findings = 7;
 
 	add_domain(f, "example.org");
 	add_mailbox(f, "ann@example.org", HASH);
 	add_alias(f, "info@example.org", "ann+info@example.org");
 	add_alias(f, "@example.org", "info@example.org");
-	expect_status(f,
-		      accounts_check(f->accounts, note_sentence, &seen, &findings, &f->fault),
-		      ACCOUNTS_OK);
+	expect_status(f, accounts_check(f->accounts, &how, &findings, &f->fault), ACCOUNTS_OK);
 	assert_string_equal(seen.text, "");
 	assert_int_equal(findings, 0);
+}
+
+static void check_knows_the_separator_of_details(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .rows = 0 };
+	struct accounts_checking how = { .detail_separator = '-',
+					 .report = note_sentence,
+					 .context = &seen };
+	uint64_t findings = 7;
+
+	add_domain(f, "example.org");
+	add_mailbox(f, "ann@example.org", HASH);
+	add_alias(f, "info@example.org", "ann-info@example.org");
+	expect_status(f, accounts_check(f->accounts, &how, &findings, &f->fault), ACCOUNTS_OK);
+	assert_int_equal(findings, 0);
+	how.detail_separator = '\0';
+	expect_status(f, accounts_check(f->accounts, &how, &findings, &f->fault), ACCOUNTS_OK);
+	assert_int_equal(findings, 1);
 }
 
 /* What somebody may do who drops our rules: each is found. */
@@ -857,6 +877,9 @@ static void check_names_each_fault(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct seen seen = { .rows = 0 };
+		struct accounts_checking how = { .detail_separator = '+',
+						 .report = note_sentence,
+						 .context = &seen };
 		uint64_t findings = 0;
 		struct fixture *f;
 		sqlite3 *db;
@@ -870,9 +893,7 @@ static void check_names_each_fault(void **state)
 		if (sqlite3_exec(db, rows[i].sql, NULL, NULL, &message) != SQLITE_OK)
 			fail_msg("%s: %s", rows[i].sql, message);
 		assert_int_equal(sqlite3_close(db), SQLITE_OK);
-		expect_status(f,
-			      accounts_check(f->accounts, note_sentence, &seen, &findings,
-					     &f->fault),
+		expect_status(f, accounts_check(f->accounts, &how, &findings, &f->fault),
 			      ACCOUNTS_OK);
 		if (findings == 0 || strstr(seen.text, rows[i].expected) == NULL)
 			fail_msg("%s: \"%s\" and not \"%s\"", rows[i].sql, seen.text,
@@ -940,6 +961,7 @@ int main(void)
 		FIXTURE_TEST(set_secrets_to_none),
 		FIXTURE_TEST(replaced_secret_leaves_no_copy),
 		FIXTURE_TEST(check_sound_database_finds_nothing),
+		FIXTURE_TEST(check_knows_the_separator_of_details),
 		cmocka_unit_test(check_names_each_fault),
 		FIXTURE_TEST(backup_holds_everything),
 	};

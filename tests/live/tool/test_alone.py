@@ -316,6 +316,23 @@ class Backup(ToolTest):
         shutil.rmtree(self.folder / "other")
         self.tool("restore", self.backup, config=other)
 
+    def test_key_that_does_not_fit_is_found(self):
+        self.tool("check")
+        key = self.data / "secret.key"
+        right = key.read_bytes()
+        key.write_bytes(bytes(32))
+        done = self.tool("check", status=DATAERR, says="1 finding;")
+        self.assertIn(f"mailbox {ANN}: its APOP secret does not open", done.out)
+        key.chmod(0o640)
+        finding, = self.run_tool("check", "--json").json["findings"]
+        self.assertEqual(finding["where"], "key")
+        self.assertIn("chmod 600", finding["finding"])
+        key.unlink()
+        self.assertIn("secret.key", self.tool("check", status=DATAERR).out)
+        key.write_bytes(right)
+        key.chmod(0o600)
+        self.tool("check")
+
     def test_backup_is_private_and_verifiable(self):
         self.tool("backup", self.backup)
         for path in (self.backup, *self.backup.rglob("*")):
