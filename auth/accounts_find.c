@@ -155,3 +155,23 @@ enum accounts_status account_find_by_key(struct accounts *accounts, const char *
 {
 	return find(accounts, STATEMENT_FIND_KEY, str_of(key_id), account, NULL, fault);
 }
+
+enum accounts_status account_key_recorded(struct accounts *accounts, const char *key_id,
+					  struct fault *fault)
+{
+	sqlite3_stmt *stmt;
+	enum accounts_status status =
+		statement_get(accounts, STATEMENT_KEY_RECORDED, &stmt, fault);
+	int code;
+
+	if (status != ACCOUNTS_OK)
+		return status;
+	code = sqlite3_bind_text(stmt, 1, key_id, -1, SQLITE_STATIC);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	status = code == SQLITE_DONE
+			 ? ACCOUNTS_NOT_FOUND
+			 : accounts_fault(accounts, code, "finding a maildrop", fault);
+	statement_done(stmt);
+	return status;
+}

@@ -76,6 +76,9 @@ MUST_USE enum accounts_status account_find(struct accounts *accounts, struct str
 					   struct fault *fault);
 MUST_USE enum accounts_status account_find_by_key(struct accounts *accounts, const char *key_id,
 						  struct account *account, struct fault *fault);
+/* ACCOUNTS_OK when an account has this maildrop, or had it until it was removed. */
+MUST_USE enum accounts_status account_key_recorded(struct accounts *accounts,
+						   const char *key_id, struct fault *fault);
 
 /*
  * What a recipient address stands for: mailbox, alias (nested), alias domain, catch-all, and

@@ -336,6 +336,28 @@ static void find_by_key(void **state)
 			 ACCOUNTS_NOT_FOUND);
 }
 
+static void key_of_a_removed_mailbox_is_recorded(void **state)
+{
+	struct fixture *f = *state;
+	struct account account;
+
+	add_domain(f, "example.org");
+	add_mailbox(f, "ann@example.org", HASH);
+	account = find(f, "ann@example.org");
+	expect_status(f, account_key_recorded(f->accounts, account.key.id, &f->fault),
+		      ACCOUNTS_OK);
+	expect_status(f,
+		      accounts_remove(f->accounts, TABLE_MAILBOX, "ann@example.org", NULL,
+				      &f->fault),
+		      ACCOUNTS_OK);
+	expect_status(f, account_key_recorded(f->accounts, account.key.id, &f->fault),
+		      ACCOUNTS_OK);
+	expect_status(f,
+		      account_key_recorded(f->accounts, "00000000000000000000000000000000",
+					   &f->fault),
+		      ACCOUNTS_NOT_FOUND);
+}
+
 static void change_by_another_connection_seen_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -944,6 +966,7 @@ int main(void)
 		FIXTURE_TEST(find_hostile_name_unknown),
 		FIXTURE_TEST(find_secrets_of_the_right_user),
 		FIXTURE_TEST(find_by_key),
+		FIXTURE_TEST(key_of_a_removed_mailbox_is_recorded),
 		FIXTURE_TEST(change_by_another_connection_seen_at_once),
 		FIXTURE_TEST(add_twice_exists),
 		FIXTURE_TEST(add_unknown_column_refused),

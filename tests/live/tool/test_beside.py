@@ -126,6 +126,10 @@ class Maildrop(ToolTest):
         self.mx.stop()
         self.check_list()
 
+    def test_mail_of_a_removed_user_is_no_finding(self):
+        self.mx.tool("user", "rm", ANN, "--yes")
+        self.assertEqual(self.rows("findings", "check"), [])
+
     def check_undelete_and_purge(self):
         gone = self.rows("messages", "maildrop", "list", ANN, "--deleted")
         self.assertEqual([row["uid"] for row in gone], [1, 3, 4])
