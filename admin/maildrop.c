@@ -263,17 +263,6 @@ static bool count_message(void *context, const struct message_info *info)
 	return true;
 }
 
-static int open_selection(struct tool *tool, struct deleted_selection *which,
-			  struct account *account, struct backend *backend)
-{
-	int code = parse_selection(tool, which);
-	if (code == EX_OK)
-		code = open_maildrop(tool, account);
-	if (code == EX_OK)
-		code = backend_open(tool, BACKEND_CHANGE, backend);
-	return code;
-}
-
 static int complain_nothing(const struct tool *tool)
 {
 	return complain(
@@ -288,7 +277,11 @@ int command_maildrop_undelete(struct tool *tool)
 	struct account account;
 	struct backend backend;
 	uint64_t restored = 0;
-	int code = open_selection(tool, &which, &account, &backend);
+	int code = parse_selection(tool, &which);
+	if (code == EX_OK)
+		code = open_maildrop(tool, &account);
+	if (code == EX_OK)
+		code = backend_open(tool, BACKEND_CHANGE, &backend);
 	if (code != EX_OK)
 		return code;
 	code = backend_undelete(&backend, &account.key, &which, &restored);
@@ -301,26 +294,29 @@ int command_maildrop_undelete(struct tool *tool)
 	return code;
 }
 
-static int purge(struct tool *tool, struct backend *backend, const struct account *account,
-		 const struct deleted_selection *which)
+/*
+ * Opens and closes a backend of its own: a question may stand for an hour, and nothing is to be
+ * kept for it, neither the store nor a connection that the server would close meanwhile.
+ */
+static int confirm_purge(struct tool *tool, const struct account *account,
+			 const struct deleted_selection *which)
 {
 	struct counting counting = { which, 0, 0 };
-	uint64_t purged;
-	int code = backend_visit(backend, &account->key, true, count_message, &counting);
-	if (code == EX_OK && counting.messages == 0)
-		code = complain_nothing(tool);
-	if (code == EX_OK)
-		code = ask_confirm(tool,
-				   "Remove %" PRIu64 " deleted message%s (%" PRIu64
-				   " octets) of %s for good?",
-				   counting.messages, plural_s(counting.messages),
-				   counting.octets, account->address);
-	if (code == EX_OK)
-		code = backend_purge(backend, &account->key, which, &purged);
-	if (code == EX_OK)
-		tool_say(tool, "Removed %" PRIu64 " deleted message%s of %s", purged,
-			 plural_s(purged), account->address);
-	return code;
+	struct backend backend;
+	int code = backend_open(tool, BACKEND_READ, &backend);
+	if (code != EX_OK)
+		return code;
+	code = backend_visit(&backend, &account->key, true, count_message, &counting);
+	backend_close(&backend);
+	if (code != EX_OK)
+		return code;
+	if (counting.messages == 0)
+		return complain_nothing(tool);
+	return ask_confirm(tool,
+			   "Remove %" PRIu64 " deleted message%s (%" PRIu64
+			   " octets) of %s for good?",
+			   counting.messages, plural_s(counting.messages), counting.octets,
+			   account->address);
 }
 
 int command_maildrop_purge(struct tool *tool)
@@ -328,10 +324,22 @@ int command_maildrop_purge(struct tool *tool)
 	struct deleted_selection which;
 	struct account account;
 	struct backend backend;
-	int code = open_selection(tool, &which, &account, &backend);
+	uint64_t purged = 0;
+	int code = parse_selection(tool, &which);
+	if (code == EX_OK)
+		code = open_maildrop(tool, &account);
+	if (code == EX_OK)
+		code = confirm_purge(tool, &account, &which);
+	if (code == EX_OK)
+		code = backend_open(tool, BACKEND_CHANGE, &backend);
 	if (code != EX_OK)
 		return code;
-	code = purge(tool, &backend, &account, &which);
+	code = backend_purge(&backend, &account.key, &which, &purged);
 	backend_close(&backend);
+	if (code == EX_OK && purged == 0)
+		return complain_nothing(tool);
+	if (code == EX_OK)
+		tool_say(tool, "Removed %" PRIu64 " deleted message%s of %s", purged,
+			 plural_s(purged), account.address);
 	return code;
 }

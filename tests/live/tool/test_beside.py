@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import pty
 import signal
 import sys
 import threading
@@ -162,6 +163,24 @@ class Maildrop(ToolTest):
         self.delete(2)  # uid 4, by another session
         self.mx.stop()
         self.check_undelete_and_purge()
+
+    def test_question_keeps_nothing_from_others(self):
+        self.delete(1, 2)
+        self.mx.stop()
+        pid, terminal = pty.fork()
+        if pid == 0:
+            tool = os.environ["RESTANTE"]
+            os.execv(tool, [tool, "-c", self.mx.config, "maildrop", "purge", ANN, "--all"])
+        seen = b""
+        while b"[y/N]" not in seen:
+            seen += os.read(terminal, 4096)
+        self.assertIn(b"2 deleted messages", seen)
+        self.mx.tool("maildrop", "undelete", ANN, "--uid", "1")
+        os.write(terminal, b"y\n")
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        os.close(terminal)
+        self.assertEqual(self.uids("--deleted"), [])
+        self.assertEqual(len(self.uids()), 3)
 
     def test_purge_of_a_maildrop_in_use_is_put_off(self):
         self.delete(1)
