@@ -1,6 +1,7 @@
 /*
  * The commands about mailboxes. Their passwords and secrets are in secrets.c.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
@@ -33,29 +34,18 @@ static int check_new(struct tool *tool, const char *address)
 	return code;
 }
 
-static int store_password(struct tool *tool, const char *address, const char *hash)
+static int add_with_password(struct tool *tool, const char *address, struct assignments *to,
+			     const struct password *password)
 {
 	struct fault fault = { "" };
-	enum accounts_status status =
-		account_set_password(tool->accounts, address, hash, &fault);
-	if (status == ACCOUNTS_OK)
-		return EX_OK;
-	return complain_accounts(status, &fault,
-				 "set a password (the user is there, but cannot log in) for",
-				 address);
-}
-
-static int add_with_password(struct tool *tool, const char *address,
-			     const struct assignments *to, struct password *password)
-{
-	struct fault fault = { "" };
-	char hash[512];
+	char hash[PASSWORD_HASH_MAX];
 	if (!password_hash(NULL, (struct str){ password->text, password->n }, hash, sizeof hash,
 			   &fault))
 		return complain(EX_SOFTWARE, "cannot hash the password: %s", fault.text);
+	/* With the row, so that there never is a user without the password. */
+	assert(to->count < ASSIGN_MAX);
+	to->field[to->count++] = (struct field){ "password", hash };
 	int code = rows_add(tool, TABLE_MAILBOX, address, to->field, to->count);
-	if (code == EX_OK)
-		code = store_password(tool, address, hash);
 	explicit_bzero(hash, sizeof hash);
 	if (code == EX_OK) {
 		tool_say(tool, "Added user %s", address);

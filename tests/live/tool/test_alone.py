@@ -99,6 +99,15 @@ class Accounts(ToolTest):
         self.tool("user", "add", "nobody", "--generate", status=USAGE)
         self.tool("user", "add", "x@example.org", "no=1", "--generate", status=USAGE)
 
+    def test_user_is_added_with_the_password_in_one_step(self):
+        self.fill()
+        with sqlite3.connect(self.data / "accounts.db") as database:
+            database.execute("CREATE TRIGGER site BEFORE INSERT ON mailbox"
+                             " WHEN NEW.password IS NULL"
+                             " BEGIN SELECT RAISE(ABORT, 'never without a password'); END")
+        database.close()
+        self.tool("user", "add", "eve@example.org", "--generate")
+
     def test_column_unknown_is_answered_with_the_nearest(self):
         self.fill()
         self.tool("user", "set", ANN, "quota_octet=1", status=USAGE, says='"quota_octets"')
