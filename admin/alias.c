@@ -7,16 +7,33 @@
 #include "output.h"
 #include "rows.h"
 
+/* All of them or none. */
+static int add_targets(struct tool *tool, const char *alias)
+{
+	struct fault fault = { "" };
+	int code = EX_OK;
+	enum accounts_status status = accounts_begin(tool->accounts, &fault);
+	if (status != ACCOUNTS_OK)
+		return complain_accounts(status, &fault, "add", alias);
+	for (int i = 1; i < tool->count && code == EX_OK; i++) {
+		struct field field = { "goto", tool_name(tool->args[i]) };
+		code = rows_add(tool, TABLE_ALIAS, alias, &field, 1);
+	}
+	status = accounts_end(tool->accounts, code == EX_OK ? ACCOUNTS_OK : ACCOUNTS_REFUSED,
+			      &fault);
+	if (code == EX_OK && status != ACCOUNTS_OK)
+		code = complain_accounts(status, &fault, "add", alias);
+	return code;
+}
+
 int command_alias_add(struct tool *tool)
 {
 	const char *alias = tool_name(tool->args[0]);
 	int code = tool_accounts(tool, true);
-	for (int i = 1; i < tool->count && code == EX_OK; i++) {
-		struct field field = { "goto", tool_name(tool->args[i]) };
-		code = rows_add(tool, TABLE_ALIAS, alias, &field, 1);
-		if (code == EX_OK)
-			tool_say(tool, "Mail for %s now goes to %s", alias, tool->args[i]);
-	}
+	if (code == EX_OK)
+		code = add_targets(tool, alias);
+	for (int i = 1; i < tool->count && code == EX_OK; i++)
+		tool_say(tool, "Mail for %s now goes to %s", alias, tool->args[i]);
 	return code;
 }
 

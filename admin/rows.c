@@ -5,6 +5,7 @@
 #include "rows.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "assign.h"
 #include "complain.h"
@@ -196,19 +197,33 @@ int rows_set(struct tool *tool, enum accounts_table table)
 	return EX_OK;
 }
 
+static int complain_exists(enum accounts_table table, const char *name,
+			   const struct field *fields)
+{
+	if (table == TABLE_ALIAS)
+		return complain(EX_CANTCREAT,
+				"alias \"%s\" goes to \"%s\" already; see: restante alias show "
+				"%s",
+				name, fields[0].value, name);
+	return complain(EX_CANTCREAT, "%s \"%s\" exists already; see: restante %s show %s",
+			texts[table].what, name, texts[table].command, name);
+}
+
 int rows_add(struct tool *tool, enum accounts_table table, const char *name,
 	     const struct field *fields, size_t count)
 {
 	struct fault fault = { "" };
+	char doing[ADDRESS_MAX + 32];
 	enum accounts_status status =
 		accounts_add(tool->accounts, table, name, fields, count, &fault);
 	if (status == ACCOUNTS_OK)
 		return EX_OK;
 	if (status == ACCOUNTS_EXISTS)
-		return complain(EX_CANTCREAT,
-				"%s \"%s\" exists already; see: restante %s show %s",
-				texts[table].what, name, texts[table].command, name);
-	return complain_accounts(status, &fault, "add", name);
+		return complain_exists(table, name, fields);
+	if (table != TABLE_ALIAS)
+		return complain_accounts(status, &fault, "add", name);
+	snprintf(doing, sizeof doing, "add to \"%s\" the target", name);
+	return complain_accounts(status, &fault, doing, fields[0].value);
 }
 
 int rows_remove(struct tool *tool, enum accounts_table table, const char *name,

@@ -144,8 +144,16 @@ enum accounts_status accounts_run(struct accounts *accounts, enum accounts_state
 	return status;
 }
 
-enum accounts_status transaction_end(struct accounts *accounts, enum accounts_status status,
-				     struct fault *fault)
+enum accounts_status accounts_begin(struct accounts *accounts, struct fault *fault)
+{
+	enum accounts_status status = accounts_must_write(accounts, fault);
+
+	return status == ACCOUNTS_OK ? accounts_run(accounts, STATEMENT_BEGIN_WRITE, fault)
+				     : status;
+}
+
+enum accounts_status accounts_end(struct accounts *accounts, enum accounts_status status,
+				  struct fault *fault)
 {
 	struct fault undone = { "" };
 

@@ -47,13 +47,6 @@ MUST_USE enum accounts_status accounts_run(struct accounts *accounts,
 void statement_done(sqlite3_stmt *stmt);
 
 /*
- * Commits when `status` is ACCOUNTS_OK, else rolls back. Returns `status`, or why the commit
- * failed. What was begun is over in every case.
- */
-MUST_USE enum accounts_status transaction_end(struct accounts *accounts,
-					      enum accounts_status status, struct fault *fault);
-
-/*
  * The status an SQLite result code stands for. What a rule of the schema said goes to fault
  * without SQLite's words around it.
  */

@@ -290,7 +290,7 @@ static enum accounts_status expand_in_transaction(struct expansion *e, struct st
 	status = accounts_run(e->accounts, STATEMENT_BEGIN, e->fault);
 	if (status != ACCOUNTS_OK)
 		return status;
-	status = transaction_end(e->accounts, expand(e, start, 0, true), e->fault);
+	status = accounts_end(e->accounts, expand(e, start, 0, true), e->fault);
 	if (status == ACCOUNTS_OK && e->targets->count == 0)
 		status = ACCOUNTS_NOT_FOUND;
 	if (status != ACCOUNTS_OK)

@@ -115,14 +115,14 @@ enum accounts_status accounts_visit_clear_secrets(struct accounts *accounts,
 		status = next_clear(accounts, &id, secret, sizeof secret, fault);
 	if (status != ACCOUNTS_OK || secret[0] == '\0')
 		return status;
-	status = accounts_run(accounts, STATEMENT_BEGIN_WRITE, fault);
+	status = accounts_begin(accounts, fault);
 	if (status == ACCOUNTS_OK) {
 		id = 0;
 		do {
 			status = next_clear(accounts, &id, secret, sizeof secret, fault);
 		} while (status == ACCOUNTS_OK && secret[0] != '\0' &&
 			 visit(context, id, secret));
-		status = transaction_end(accounts, status, fault);
+		status = accounts_end(accounts, status, fault);
 	}
 	if (status == ACCOUNTS_OK)
 		forget_log(accounts);

@@ -117,6 +117,14 @@ MUST_USE enum accounts_status accounts_add(struct accounts *accounts, enum accou
 MUST_USE enum accounts_status accounts_set(struct accounts *accounts, enum accounts_table table,
 					   const char *name, const struct field *fields,
 					   size_t n, struct fault *fault);
+/*
+ * Several changes as one: between begin and end all calls of this connection belong together.
+ * accounts_end commits when `status` is ACCOUNTS_OK, else rolls back; it returns `status`, or why
+ * the commit failed. What was begun is over in every case.
+ */
+MUST_USE enum accounts_status accounts_begin(struct accounts *accounts, struct fault *fault);
+MUST_USE enum accounts_status accounts_end(struct accounts *accounts,
+					   enum accounts_status status, struct fault *fault);
 /* An alias with several targets has one row per target: `goto` NULL removes them all. */
 MUST_USE enum accounts_status accounts_remove(struct accounts *accounts,
 					      enum accounts_table table, const char *name,

@@ -506,6 +506,27 @@ static void set_bad_number_refused(void **state)
 	}
 }
 
+static void changes_between_begin_and_end_belong_together(void **state)
+{
+	struct fixture *f = *state;
+	struct accounts *reader;
+
+	expect_status(f, accounts_open(f->path, false, &reader, &f->fault), ACCOUNTS_OK);
+	assert_int_equal(accounts_begin(reader, &f->fault), ACCOUNTS_UNAVAILABLE);
+	accounts_close(&reader);
+	expect_status(f, accounts_begin(f->accounts, &f->fault), ACCOUNTS_OK);
+	add_domain(f, "example.org");
+	add_mailbox(f, "ann@example.org", HASH);
+	assert_int_equal(accounts_end(f->accounts, ACCOUNTS_REFUSED, &f->fault),
+			 ACCOUNTS_REFUSED);
+	expect_status(f, accounts_begin(f->accounts, &f->fault), ACCOUNTS_OK);
+	add_domain(f, "example.org");
+	expect_status(f, accounts_end(f->accounts, ACCOUNTS_OK, &f->fault), ACCOUNTS_OK);
+	assert_int_equal(accounts_remove(f->accounts, TABLE_MAILBOX, "ann@example.org", NULL,
+					 &f->fault),
+			 ACCOUNTS_NOT_FOUND);
+}
+
 static void remove_one_target_or_all(void **state)
 {
 	struct fixture *f = *state;
@@ -974,6 +995,7 @@ int main(void)
 		FIXTURE_TEST(add_hostile_name_refused_or_kept_as_data),
 		FIXTURE_TEST(set_unknown_not_found),
 		FIXTURE_TEST(set_bad_number_refused),
+		FIXTURE_TEST(changes_between_begin_and_end_belong_together),
 		FIXTURE_TEST(remove_one_target_or_all),
 		FIXTURE_TEST(new_mailbox_of_an_old_name_gets_a_new_maildrop),
 		FIXTURE_TEST(shards_are_used_evenly),

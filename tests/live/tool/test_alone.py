@@ -134,6 +134,17 @@ class Accounts(ToolTest):
         self.assertEqual(self.tool("alias", "list", "--json").json, {"aliases": []})
         self.tool("resolve", "team@example.org", status=NOUSER)
 
+    def test_alias_gets_all_targets_or_none(self):
+        self.fill()
+        self.tool("alias", "add", "team@example.org", ANN, "x@elsewhere.org", status=DATAERR,
+                  says='"x@elsewhere.org": alias.goto')
+        self.assertEqual(self.tool("alias", "list", "--json").json, {"aliases": []})
+        self.tool("alias", "add", "team@example.org", ANN)
+        self.tool("alias", "add", "team@example.org", "bob@example.org", ANN, status=CANTCREAT,
+                  says=f'"team@example.org" goes to "{ANN}" already')
+        rows = self.tool("alias", "show", "team@example.org", "--json").json["aliases"]
+        self.assertEqual([row["goto"] for row in rows], [ANN])
+
     def test_alias_domain_life(self):
         self.fill()
         self.tool("alias-domain", "add", "example.net", "nowhere.org", status=NOUSER)
