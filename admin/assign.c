@@ -92,17 +92,24 @@ static bool column_may_be_null(const char *name)
 	return column_is_number(name) || has_ending(name, "_at");
 }
 
-static const char *yes_or_no(const char *value)
+static int translate_switch(struct assignments *to, size_t at, const char *value)
 {
 	static const char *const words[][2] = {
-		{ "yes", "1" }, { "true", "1" },  { "on", "1" },
-		{ "no", "0" },  { "false", "0" }, { "off", "0" },
+		{ "1", "1" },    { "0", "0" },     { "yes", "1" }, { "no", "0" },
+		{ "true", "1" }, { "false", "0" }, { "on", "1" },  { "off", "0" },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcasecmp(value, words[i][0]) == 0)
-			return words[i][1];
+		if (strcasecmp(value, words[i][0]) == 0) {
+			to->field[at].value = words[i][1];
+			return EX_OK;
+		}
 	}
-	return value;
+	return complain(EX_USAGE, "%s=%s: not yes or no", to->name[at], value);
+}
+
+static bool count_parse(const char *text, uint64_t *count)
+{
+	return number_parse(str_of(text), INT64_MAX, count);
 }
 
 static int translate_number(struct assignments *to, size_t at, const char *value,
@@ -121,8 +128,8 @@ static int translate(struct assignments *to, size_t at, const char *value)
 	const char *name = to->name[at];
 	to->field[at] = (struct field){ name, value };
 	if (column_is_switch(name))
-		to->field[at].value = yes_or_no(value);
-	else if (value[0] == '\0' && column_may_be_null(name))
+		return translate_switch(to, at, value);
+	if (value[0] == '\0' && column_may_be_null(name))
 		to->field[at].value = NULL;
 	else if (has_ending(name, "_octets"))
 		return translate_number(to, at, value, octets_parse,
@@ -130,11 +137,12 @@ static int translate(struct assignments *to, size_t at, const char *value)
 	else if (has_ending(name, "_seconds"))
 		return translate_number(to, at, value, seconds_parse,
 					"a number of seconds, or a time such as 12h or 7d");
+	else if (column_is_number(name))
+		return translate_number(to, at, value, count_parse, "a number");
 	return EX_OK;
 }
 
-/* Shown, and written by restante alone: keys, and what follows from other columns. */
-static bool column_is_kept(const char *name)
+bool column_is_kept(const char *name)
 {
 	static const char *const kept[] = {
 		"id",       "shard",           "store_key",       "created",
@@ -147,7 +155,8 @@ static bool column_is_kept(const char *name)
 	return false;
 }
 
-static int complain_unknown_column(const char *name, const char *const *names, size_t count)
+static int complain_unknown_column(const char *name, const char *key, const char *const *names,
+				   size_t count)
 {
 	char list[512] = "";
 	size_t used = 0;
@@ -160,11 +169,12 @@ static int complain_unknown_column(const char *name, const char *const *names, s
 		return complain(EX_USAGE, "there is no column \"%s\" (did you mean \"%s\"?)",
 				name, meant);
 	for (size_t i = 0; i < count && used < sizeof list; i++) {
-		int n = snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? " " : "",
-				 names[i]);
+		if (column_is_kept(names[i]) || strcmp(names[i], key) == 0)
+			continue;
+		int n = snprintf(list + used, sizeof list - used, " %s", names[i]);
 		used += n > 0 ? (size_t)n : 0;
 	}
-	return complain(EX_USAGE, "there is no column \"%s\"; there are: %s", name, list);
+	return complain(EX_USAGE, "there is no column \"%s\"; there are:%s", name, list);
 }
 
 static int assign_one(const char *key, const char *arg, const char *const *names, size_t count,
@@ -189,7 +199,7 @@ static int assign_one(const char *key, const char *arg, const char *const *names
 		if (strcmp(names[i], name) == 0)
 			return translate(to, to->count++, arg + n + 1);
 	}
-	return complain_unknown_column(name, names, count);
+	return complain_unknown_column(name, key, names, count);
 }
 
 int assign_parse(enum accounts_table table, const char *key, char *const *args, int count,

@@ -27,6 +27,8 @@ MUST_USE int assign_parse(enum accounts_table table, const char *key, char *cons
 /* What a column holds, by its name: a number, or 1 and 0. */
 bool column_is_number(const char *name);
 bool column_is_switch(const char *name);
+/* Shown, and written by restante alone: keys, and what follows from other columns. */
+bool column_is_kept(const char *name);
 
 /* "512", "10K", "1.5G" is not one: whole numbers, K M G T for powers of 1024. */
 MUST_USE bool octets_parse(const char *text, uint64_t *octets);

@@ -3,6 +3,7 @@
  */
 #include "help.h"
 
+#include "assign.h"
 #include "complain.h"
 
 static void print_option(FILE *to, const struct option_row *row)
@@ -55,11 +56,14 @@ static void print_columns(FILE *to, enum command_columns columns)
 		return;
 	size_t count = accounts_columns(tables[columns], &names);
 	fputs("\nColumns (octets may end in K, M, G or T; seconds in m, h or d; an empty\n"
-	      "value is SQL's NULL; which may be set, and to what, accounts.db decides):\n ",
+	      "value is SQL's NULL; what they may hold, accounts.db decides):\n ",
 	      to);
 	size_t used = 1;
-	for (size_t i = 0; i < count; i++) {
+	/* The first is the key: it is given as an argument. */
+	for (size_t i = 1; i < count; i++) {
 		size_t n = strlen(names[i]) + 1;
+		if (column_is_kept(names[i]))
+			continue;
 		if (used + n > 78) {
 			fputs("\n ", to);
 			used = 1;

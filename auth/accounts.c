@@ -76,15 +76,22 @@ enum accounts_status accounts_from_database(enum database_status status)
 	return ACCOUNTS_UNAVAILABLE;
 }
 
-/* SQLite writes "CHECK constraint failed: <our sentence>". */
+/*
+ * SQLite writes "CHECK constraint failed: <our sentence>", and "NOT NULL constraint failed: " with
+ * the column's name.
+ */
 static void fault_sentence(sqlite3 *db, struct fault *fault)
 {
-	static const char prefix[] = "CHECK constraint failed: ";
+	static const char rule[] = "CHECK constraint failed: ";
+	static const char missing[] = "NOT NULL constraint failed: ";
 	const char *text = sqlite3_errmsg(db);
 
-	if (strncmp(text, prefix, sizeof prefix - 1) == 0)
-		text += sizeof prefix - 1;
-	fault_set(fault, "%s", text);
+	if (strncmp(text, missing, sizeof missing - 1) == 0)
+		fault_set(fault, "%s must have a value", text + sizeof missing - 1);
+	else
+		fault_set(fault, "%s",
+			  strncmp(text, rule, sizeof rule - 1) == 0 ? text + sizeof rule - 1
+								    : text);
 }
 
 enum accounts_status accounts_fault(struct accounts *accounts, int code, const char *doing,

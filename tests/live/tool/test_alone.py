@@ -112,6 +112,12 @@ class Accounts(ToolTest):
         self.fill()
         self.tool("user", "set", ANN, "quota_octet=1", status=USAGE, says='"quota_octets"')
         self.tool("user", "set", ANN, "quota_octets=many", status=USAGE, says="500M")
+        self.tool("user", "set", ANN, "active=maybe", status=USAGE, says="active=maybe: not yes")
+        self.tool("domain", "set", "example.org", "quota_octets=", status=DATAERR,
+                  says="domain.quota_octets must have a value")
+        done = self.tool("user", "set", ANN, "foo=1", status=USAGE, says="there are: name active")
+        for text in (done.err, self.tool("user", "set", "--help").out):
+            self.assertNotIn("store_key", text)
         self.tool("user", "set", ANN, "password=x", status=USAGE, says="user passwd")
         self.tool("user", "set", ANN, "expires_at=soon", status=DATAERR, says="2026-12-31")
         self.tool("user", "set", ANN, "store_key=x", status=USAGE, says="kept by restante")
