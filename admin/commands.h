@@ -55,6 +55,8 @@ int command_domain_set(struct tool *tool);
 int command_domain_rm(struct tool *tool);
 int command_alias_domain_add(struct tool *tool);
 int command_alias_domain_list(struct tool *tool);
+int command_alias_domain_show(struct tool *tool);
+int command_alias_domain_set(struct tool *tool);
 int command_alias_domain_rm(struct tool *tool);
 int command_user_add(struct tool *tool);
 int command_user_list(struct tool *tool);

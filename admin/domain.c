@@ -92,6 +92,16 @@ int command_alias_domain_list(struct tool *tool)
 	return rows_list(tool, TABLE_ALIAS_DOMAIN, NULL);
 }
 
+int command_alias_domain_show(struct tool *tool)
+{
+	return rows_show(tool, TABLE_ALIAS_DOMAIN, tool_name(tool->args[0]), NULL);
+}
+
+int command_alias_domain_set(struct tool *tool)
+{
+	return rows_set(tool, TABLE_ALIAS_DOMAIN);
+}
+
 int command_alias_domain_rm(struct tool *tool)
 {
 	const char *name = tool_name(tool->args[0]);

@@ -159,6 +159,12 @@ class Accounts(ToolTest):
         self.assertEqual([row["address"] for row in targets], [ANN])
         rows = self.tool("alias-domain", "list", "--json").json["alias_domains"]
         self.assertEqual(rows[0]["target_domain"], "example.org")
+        self.tool("alias-domain", "set", "example.net", "active=no")
+        row, = self.tool("alias-domain", "show", "example.net", "--json").json["alias_domains"]
+        self.assertEqual((row["target_domain"], row["active"]), ("example.org", False))
+        target, = self.tool("resolve", "ann@example.net", "--json").json["targets"]
+        self.assertFalse(target["takes_mail"])
+        self.tool("alias-domain", "show", "example.com", status=NOUSER, says="alias-domain add")
         self.tool("alias-domain", "rm", "example.net", status=USAGE)
         self.tool("alias-domain", "rm", "example.net", "--yes")
         self.tool("resolve", "ann@example.net", status=NOUSER)
