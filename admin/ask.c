@@ -172,7 +172,7 @@ void password_wipe(struct password *password)
 	explicit_bzero(password, sizeof *password);
 }
 
-void password_show_generated(const struct tool *tool, const char *address,
+void password_show_generated(const struct tool *tool, const char *what, const char *address,
 			     const struct password *password)
 {
 	static const struct output_column columns[] = { { "address", OUTPUT_TEXT },
@@ -185,9 +185,9 @@ void password_show_generated(const struct tool *tool, const char *address,
 						     ARRAY_SIZE(columns));
 		output_row(output, values);
 		output_end(&output);
-	} else if (tool_has(tool, OPTION_QUIET) || address == NULL) {
+	} else if (tool_has(tool, OPTION_QUIET)) {
 		printf("%s\n", password->text);
 	} else {
-		printf("Password of %s: %s\n", address, password->text);
+		printf("%s of %s: %s\n", what, address, password->text);
 	}
 }

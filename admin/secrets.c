@@ -30,7 +30,7 @@ static int set_password(struct tool *tool, const char *address, const struct pas
 	if (status != ACCOUNTS_OK)
 		return complain_accounts(status, &fault, "set the password of", address);
 	tool_say(tool, "Changed the password of %s", address);
-	password_show_generated(tool, address, password);
+	password_show_generated(tool, "Password", address, password);
 	return EX_OK;
 }
 
@@ -78,7 +78,7 @@ static int set_apop(struct tool *tool, const struct account *account,
 	if (code != EX_OK)
 		return code;
 	tool_say(tool, "Changed the APOP secret of %s", account->address);
-	password_show_generated(tool, account->address, password);
+	password_show_generated(tool, "APOP secret", account->address, password);
 	return EX_OK;
 }
 
@@ -86,6 +86,9 @@ int command_user_apop(struct tool *tool)
 {
 	struct password password;
 	struct account account;
+	if (tool_has(tool, OPTION_REMOVE) &&
+	    (tool_has(tool, OPTION_GENERATE) || tool_has(tool, OPTION_PASSWORD_STDIN)))
+		return complain(EX_USAGE, "--remove excludes --generate and --password-stdin");
 	int code = tool_accounts(tool, true);
 	if (code == EX_OK)
 		code = tool_account(tool, tool_name(tool->args[0]), &account);

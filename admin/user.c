@@ -49,7 +49,7 @@ static int add_with_password(struct tool *tool, const char *address, struct assi
 	explicit_bzero(hash, sizeof hash);
 	if (code == EX_OK) {
 		tool_say(tool, "Added user %s", address);
-		password_show_generated(tool, address, password);
+		password_show_generated(tool, "Password", address, password);
 	}
 	return code;
 }

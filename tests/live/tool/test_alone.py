@@ -223,9 +223,15 @@ class Passwords(ToolTest):
         for path in self.data.rglob("*"):
             if path.is_file():
                 self.assertNotIn(b"tanstaaf", path.read_bytes(), path)
+        self.tool("user", "apop", ANN, "--remove", "--generate", status=USAGE, says="excludes")
         self.tool("user", "apop", ANN, "--remove")
         row, = self.tool("user", "show", ANN, "--json").json["users"]
         self.assertIsNone(row["apop_secret_form"])
+
+    def test_apop_secret_generated_is_no_password(self):
+        out = self.tool("user", "apop", ANN, "--generate").out
+        self.assertRegex(out, f"(?m)^APOP secret of {ANN}: .{{20}}$")
+        self.assertNotIn("Password", out)
 
     def test_hash_verifies(self):
         hashed = self.tool("hash", "--password-stdin", stdin=b"pass word\n").out.strip()
