@@ -27,7 +27,7 @@ enum password_use {
 MUST_USE int password_get(const struct tool *tool, const char *prompt, enum password_use use,
 			  struct password *password);
 void password_wipe(struct password *password);
-/* After it was stored: prints a generated one ("what of address: ..."), once; does nothing else. */
+/* After it was stored: prints a generated one, once ("what of address: ..."); for others nothing. */
 void password_show_generated(const struct tool *tool, const char *what, const char *address,
 			     const struct password *password);
 

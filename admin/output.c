@@ -107,7 +107,7 @@ static char *time_text(const char *value)
 	if (when == 0)
 		return strdup("never");
 	if (localtime_r(&when, &local) == NULL ||
-	    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local) == 0)
+	    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S %z", &local) == 0)
 		return strdup(value);
 	return strdup(text);
 }

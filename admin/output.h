@@ -10,7 +10,7 @@ enum output_type {
 	OUTPUT_TEXT,
 	OUTPUT_NUMBER,
 	OUTPUT_BOOL, /* "0" or "1"; a table says no or yes */
-	OUTPUT_TIME  /* seconds since 1970, 0 = never; a table shows a local time */
+	OUTPUT_TIME /* seconds since 1970, 0 = never; a table shows local time and its offset */
 };
 
 struct output_column {

@@ -6,6 +6,7 @@ import pty
 import signal
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -126,6 +127,11 @@ class Maildrop(ToolTest):
         self.check_list()
         self.mx.stop()
         self.check_list()
+
+    def test_local_time_says_so(self):
+        row, *_ = self.rows("messages", "maildrop", "list", ANN)
+        text = self.mx.tool("maildrop", "list", ANN).stdout
+        self.assertIn(time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(row["received"])), text)
 
     def test_mail_of_a_removed_user_is_no_finding(self):
         self.mx.tool("user", "rm", ANN, "--yes")
