@@ -142,8 +142,14 @@ static int status_of_server(struct tool *tool)
 	return running ? code : EX_UNAVAILABLE;
 }
 
+struct shards {
+	struct output *output;
+	bool served; /* without a server no database is in service, nor out of it */
+};
+
 static void figures_row(void *context, unsigned shard, const struct store_figures *figures)
 {
+	const struct shards *shards = context;
 	const uint64_t numbers[] = { shard,
 				     figures->maildrops,
 				     figures->messages,
@@ -158,8 +164,8 @@ static void figures_row(void *context, unsigned shard, const struct store_figure
 	const char *values[ARRAY_SIZE(numbers) + 1];
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		values[i] = output_u64(text[i], numbers[i]);
-	values[ARRAY_SIZE(numbers)] = figures->in_service ? "1" : "0";
-	output_row(context, values);
+	values[ARRAY_SIZE(numbers)] = !shards->served ? NULL : figures->in_service ? "1" : "0";
+	output_row(shards->output, values);
 }
 
 static int status_of_shards(struct tool *tool)
@@ -176,10 +182,12 @@ static int status_of_shards(struct tool *tool)
 	int code = backend_open(tool, BACKEND_READ, &backend);
 	if (code != EX_OK)
 		return code;
-	struct output *output =
-		output_begin(tool, "shards", OUTPUT_ROWS, columns, ARRAY_SIZE(columns));
-	code = backend_figures(&backend, figures_row, output);
-	output_end(&output);
+	struct shards shards = {
+		output_begin(tool, "shards", OUTPUT_ROWS, columns, ARRAY_SIZE(columns)),
+		backend.server != NULL,
+	};
+	code = backend_figures(&backend, figures_row, &shards);
+	output_end(&shards.output);
 	backend_close(&backend);
 	return code;
 }

@@ -302,6 +302,7 @@ class Server(ToolTest):
         self.tool("maildrop", "undelete", ANN, status=USAGE, says="--all")
         self.tool("maildrop", "purge", ANN, "--uid", "0", status=USAGE)
         shards = self.tool("status", "--shards", "--json").json["shards"]
+        self.assertEqual({row["in_service"] for row in shards}, {None})
         self.assertEqual([row["shard"] for row in shards], [0, 1])
         self.assertEqual(self.tool("check", "--json").json, {"findings": []})
 
