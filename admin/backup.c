@@ -70,7 +70,8 @@ static int make_directory(const struct tool *tool, const char *dir)
 	}
 	if (geteuid() != 0 || stat(tool->config->data_dir, &data) != 0)
 		return EX_OK;
-	if (chown(dir, data.st_uid, data.st_gid) != 0)
+	/* Never through a link that somebody put in its place meanwhile. */
+	if (lchown(dir, data.st_uid, data.st_gid) != 0)
 		return complain(EX_CANTCREAT, "cannot give \"%s\" to the owner of the data: %s",
 				dir, strerror(errno));
 	return EX_OK;
