@@ -363,10 +363,14 @@ static int64_t inactivity_seconds(const struct connection *connection)
 
 static bool revoke(struct connection *connection)
 {
-	struct pop3_mailbox *mailbox = pop3_of(connection)->mailbox;
+	struct pop3_mailbox *mailbox;
 
+	/* Its worker may be making the mailbox just now: looked at only once that is said. */
+	if (!atomic_load(&connection->logged_in))
+		return true;
+	mailbox = pop3_of(connection)->mailbox;
 	/* After the update only a reply is left, which may be cut off at any time. */
-	if (!atomic_load(&connection->logged_in) || atomic_load(&mailbox->updated))
+	if (atomic_load(&mailbox->updated))
 		return true;
 	return maildrop_lock_revoke(connection->server->store, &mailbox->key,
 				    connection->session);
