@@ -103,7 +103,7 @@ static int backup_mail(const struct tool *tool, char *dir)
 		return code;
 	if (mkdir(to, 0700) != 0)
 		return complain(EX_CANTCREAT, "cannot make \"%s\": %s", to, strerror(errno));
-	enum store_status status = store_backup(from, to, &fault);
+	enum store_status status = store_copy(from, to, &fault);
 	return status == STORE_OK ? EX_OK
 				  : complain_store(status, &fault, "copy the store to", to);
 }
@@ -204,7 +204,7 @@ static bool fill_from_backup(void *context, const struct config *staged, struct 
 		fault_set(fault, "cannot make %s: %s", to, strerror(errno));
 		return false;
 	}
-	if (store_restore(from, to, fault) != STORE_OK)
+	if (store_copy(from, to, fault) != STORE_OK)
 		return false;
 	if (backup_path(restoring->tool, restoring->from, CONFIG_SECRET_KEY, from) != EX_OK ||
 	    !config_path(staged, CONFIG_SECRET_KEY, to, sizeof to) ||

@@ -168,5 +168,5 @@ enum accounts_status accounts_check(struct accounts *accounts,
 
 enum accounts_status accounts_backup(const char *path, const char *to, struct fault *fault)
 {
-	return accounts_from_database(database_copy(path, &accounts_kind, to, fault));
+	return accounts_from_database(database_copy(path, &accounts_kind, to, NULL, fault));
 }

@@ -214,10 +214,12 @@ static enum home_status check_shards(const struct config *config, struct fault *
 	unsigned found = count_shards(path);
 	if (found == wanted)
 		return HOME_READY;
-	fault_set(fault,
-		  "accounts.db was made for %u mail databases, but %s holds %u: bring back the "
-		  "missing ones with: restante restore DIRECTORY",
-		  wanted, path, found);
+	fault_set(
+		fault,
+		"accounts.db was made for %u mail databases, but %s holds %u: copy the missing "
+		"ones from the directory mail of a backup, without what is left of their -wal "
+		"and -shm",
+		wanted, path, found);
 	return HOME_INCOMPLETE;
 }
 

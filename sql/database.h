@@ -69,14 +69,13 @@ MUST_USE enum database_status database_run(sqlite3 *db, const char *sql, struct 
 /* The status that an SQLite result code stands for; the connection's message goes to fault. */
 enum database_status database_fault(sqlite3 *db, int code, const char *doing,
 				    struct fault *fault);
-/* Copies a consistent snapshot of the file `from` to a new file `to`, beside writers. */
+/*
+ * Copies a consistent snapshot of the file `from` to a new file `to`, beside writers, and runs
+ * `change` (SQL of our own, may be NULL) on it: a copy that bears its name has been changed.
+ */
 MUST_USE enum database_status database_copy(const char *from, const struct database_kind *kind,
-					    const char *to, struct fault *fault);
-/* ... and runs SQL of our own on it: a copy that bears its name has been changed. */
-MUST_USE enum database_status database_copy_changed(const char *from,
-						    const struct database_kind *kind,
-						    const char *to, const char *change,
-						    struct fault *fault);
+					    const char *to, const char *change,
+					    struct fault *fault);
 
 /* The embedded files. */
 extern const char sql_accounts_001_accounts_sql[];

@@ -174,21 +174,8 @@ static enum database_status copy_pages(sqlite3 *from, sqlite3 *to, struct fault 
 	return database_fault(to, code, "copying", fault);
 }
 
-/*
- * A changed copy is one to go on with. One that is merely kept has no log: so it can be read where
- * nothing may be written, and reading leaves nothing beside it that its manifest does not know.
- * Whoever opens it for writing sets WAL again.
- */
-static enum database_status set_journal(sqlite3 *copy, const char *path, bool changed,
-					struct fault *fault)
-{
-	return changed ? database_set_wal(copy, path, fault)
-		       : database_run(copy, "PRAGMA journal_mode = DELETE", fault);
-}
-
-enum database_status database_copy_changed(const char *from, const struct database_kind *kind,
-					   const char *to, const char *change,
-					   struct fault *fault)
+enum database_status database_copy(const char *from, const struct database_kind *kind,
+				   const char *to, const char *change, struct fault *fault)
 {
 	struct new_file file;
 	sqlite3 *source = NULL;
@@ -207,9 +194,13 @@ enum database_status database_copy_changed(const char *from, const struct databa
 	status = database_connect(file.path, &copy, fault);
 	if (status == DATABASE_OK)
 		status = copy_pages(source, copy, fault);
+	/*
+	 * A copy has no log: so it can be read where nothing may be written, and reading leaves
+	 * nothing beside it that its manifest does not know. Whoever opens it for writing sets
+	 * WAL again.
+	 */
 	if (status == DATABASE_OK)
-		status = set_journal(copy, to, change != NULL, fault);
-	/* From the log into the file by complete(), which says whether it could. */
+		status = database_run(copy, "PRAGMA journal_mode = DELETE", fault);
 	if (status == DATABASE_OK && change != NULL)
 		status = database_run(copy, change, fault);
 	if (status == DATABASE_OK)
@@ -220,10 +211,4 @@ enum database_status database_copy_changed(const char *from, const struct databa
 		status = new_file_publish(&file, fault);
 	new_file_drop(&file);
 	return status;
-}
-
-enum database_status database_copy(const char *from, const struct database_kind *kind,
-				   const char *to, struct fault *fault)
-{
-	return database_copy_changed(from, kind, to, NULL, fault);
 }

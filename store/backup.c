@@ -1,6 +1,6 @@
 /*
- * Backup and restore: whole copies of the shards' files. Both work on files alone, with no store
- * open in this process; a server beside a backup goes on.
+ * Backup and restore: whole copies of the shards' files. Both are one thing, done to files alone,
+ * with no store open in this process; a server beside a backup goes on.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,25 +17,13 @@ static enum store_status no_memory(struct fault *fault)
 }
 
 /*
- * Mail that comes after a restore must not get a UIDL that was given between the backup and the
- * loss: every maildrop starts a new epoch. Every schema has this column.
+ * A copy says of itself that it is one, however it comes back into use: by the tool, or by hand
+ * where one file was lost. store_open sees to what follows from that. Every schema has meta.
  */
-static enum store_status restore_file(const char *from, const char *to, struct fault *fault)
-{
-	return schema_status(database_copy_changed(
-		from, &shard_kind, to, "UPDATE mailbox SET epoch = random() & 281474976710655",
-		fault));
-}
-
-static enum store_status copy_file(const char *from, const char *to, struct fault *fault)
-{
-	return schema_status(database_copy(from, &shard_kind, to, fault));
-}
-
-typedef enum store_status copy_one(const char *from, const char *to, struct fault *fault);
+static const char mark_copy[] = "INSERT OR REPLACE INTO meta(key, value) VALUES('copy', 1)";
 
 static enum store_status copy_shard(const char *dir, const char *to, unsigned shard,
-				    copy_one *copy, struct fault *fault)
+				    struct fault *fault)
 {
 	char *source = shard_path(dir, shard);
 	char *target = shard_path(to, shard);
@@ -44,22 +32,24 @@ static enum store_status copy_shard(const char *dir, const char *to, unsigned sh
 	if (source == NULL || target == NULL)
 		status = no_memory(fault);
 	else
-		status = copy(source, target, fault);
+		status = schema_status(
+			database_copy(source, &shard_kind, target, mark_copy, fault));
 	free(source);
 	free(target);
 	return status;
 }
 
 /* All or none: what was made is removed when a later shard fails. */
-static enum store_status copy_all(const char *dir, const char *to, copy_one *copy,
-				  struct fault *fault)
+enum store_status store_copy(const char *dir, const char *to, struct fault *fault)
 {
 	struct shard_meta first;
-	enum store_status status = store_read_meta(dir, false, &first, fault);
+	enum store_status status;
 	unsigned done = 0;
 
+	fault->text[0] = '\0';
+	status = store_read_meta(dir, false, &first, fault);
 	for (; status == STORE_OK && done < first.shards; done++) {
-		status = copy_shard(dir, to, done, copy, fault);
+		status = copy_shard(dir, to, done, fault);
 		if (status != STORE_OK)
 			break;
 	}
@@ -71,16 +61,4 @@ static enum store_status copy_all(const char *dir, const char *to, copy_one *cop
 		free(path);
 	}
 	return status;
-}
-
-enum store_status store_backup(const char *dir, const char *to, struct fault *fault)
-{
-	fault->text[0] = '\0';
-	return copy_all(dir, to, copy_file, fault);
-}
-
-enum store_status store_restore(const char *from, const char *dir, struct fault *fault)
-{
-	fault->text[0] = '\0';
-	return copy_all(from, dir, restore_file, fault);
 }

@@ -92,8 +92,9 @@ enum store_status shard_create_file(const char *path, const struct shard_meta *m
 static void say_missing(const char *path, struct fault *fault)
 {
 	fault_set(fault,
-		  "%s is missing: restore it from a backup (a lost shard is never taken for "
-		  "empty maildrops)",
+		  "%s is missing: remove its -wal and -shm if they are there, then copy the "
+		  "file of the same name from a backup (a lost shard is never taken for empty "
+		  "maildrops)",
 		  path);
 }
 
@@ -106,10 +107,7 @@ enum store_status shard_open_file(const char *path, bool writable, int cache_kib
 			      cache_kib, 0, db, fault);
 
 	if (status == DATABASE_MISSING)
-		fault_set(fault,
-			  "%s is missing: restore it from a backup (a lost shard is never "
-			  "taken for empty maildrops)",
-			  path);
+		say_missing(path, fault);
 	return schema_status(status);
 }
 
@@ -124,7 +122,8 @@ enum store_status shard_read_meta(sqlite3 *db, const char *path, struct shard_me
 	static const char sql[] = "SELECT (SELECT value FROM meta WHERE key = 'store'),"
 				  "(SELECT value FROM meta WHERE key = 'shard'),"
 				  "(SELECT value FROM meta WHERE key = 'shards'),"
-				  "(SELECT value FROM meta WHERE key = 'clock')";
+				  "(SELECT value FROM meta WHERE key = 'clock'),"
+				  "(SELECT count(*) FROM meta WHERE key = 'copy')";
 	sqlite3_stmt *stmt = NULL;
 	enum store_status status =
 		store_fault(db, sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), path, fault);
@@ -139,9 +138,21 @@ enum store_status shard_read_meta(sqlite3 *db, const char *path, struct shard_me
 		meta->shard = (unsigned)sqlite3_column_int(stmt, 1);
 		meta->shards = (unsigned)sqlite3_column_int(stmt, 2);
 		meta->clock = sqlite3_column_int64(stmt, 3);
+		meta->copy = sqlite3_column_int(stmt, 4) != 0;
 	}
 	sqlite3_finalize(stmt);
 	return status;
+}
+
+enum store_status shard_begin_epochs(sqlite3 *db, struct fault *fault)
+{
+	static const char sql[] = "BEGIN IMMEDIATE;"
+				  "UPDATE mailbox SET epoch = random() & 281474976710655;"
+				  "DELETE FROM meta WHERE key = 'copy';"
+				  "COMMIT";
+
+	return store_fault(db, sqlite3_exec(db, sql, NULL, NULL, NULL), "starting new epochs",
+			   fault);
 }
 
 enum store_status shard_check_meta(const struct shard_meta *meta, const char *path,

@@ -16,6 +16,7 @@ struct shard_meta {
 	unsigned shard;
 	unsigned shards;
 	int64_t clock; /* wall clock at the last housekeeping */
+	bool copy;     /* out of a backup, and not yet in use */
 };
 
 /* "DIR/mail-NN.db", to be freed; NULL: no memory. */
@@ -35,6 +36,11 @@ MUST_USE enum store_status shard_read_meta(sqlite3 *db, const char *path,
 MUST_USE enum store_status shard_check_meta(const struct shard_meta *meta, const char *path,
 					    const struct shard_meta *first, unsigned shard,
 					    struct fault *fault);
+/*
+ * Mail that comes after a restore must not get a UIDL that was given between the backup and the
+ * loss: every maildrop of a copied file starts a new epoch, once.
+ */
+MUST_USE enum store_status shard_begin_epochs(sqlite3 *db, struct fault *fault);
 /* Reads the meta of shard 0, which says how many there are; `writable` migrates it first. */
 MUST_USE enum store_status store_read_meta(const char *dir, bool writable,
 					   struct shard_meta *first, struct fault *fault);

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -157,6 +158,10 @@ static enum store_status open_shard(struct store *store, unsigned number,
 		status = shard_read_meta(shard->db, shard->path, &meta, fault);
 	if (status == STORE_OK)
 		status = shard_check_meta(&meta, shard->path, first, number, fault);
+	if (status == STORE_OK && store->exclusive && meta.copy) {
+		status = shard_begin_epochs(shard->db, fault);
+		store_say(store, LOG_NOTICE, "shard_from_backup shard=%u", number);
+	}
 	if (status == STORE_OK) {
 		shard->clock_stamp = meta.clock;
 		shard->clock_uptime = clock_monotonic_ms() / 1000;

@@ -56,7 +56,8 @@ MUST_USE enum store_status store_create(const char *dir, unsigned shards, struct
 /*
  * Opens a store. STORE_IN_USE when another process owns it (exclusive only), STORE_FOREIGN when
  * a file is missing, belongs to another store or is of a newer schema; migrates an older one
- * (exclusive only). Staged rests of interrupted deliveries are removed before it returns.
+ * (exclusive only). Staged rests of interrupted deliveries are removed before it returns, and a
+ * file out of a backup gets new UIDL epochs (exclusive only).
  */
 MUST_USE enum store_status store_open(const struct store_options *options, struct store **store,
 				      struct fault *fault);

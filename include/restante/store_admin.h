@@ -76,12 +76,10 @@ MUST_USE enum store_status store_check(struct store_reader *reader, check_known 
 				       struct fault *fault);
 
 /*
- * Online copy of every shard into an existing empty directory, by the database's own backup
- * interface; beside a running server or not. Works without opening the store.
+ * Backup and restore: an online copy of every shard into an existing empty directory, by the
+ * database's own backup interface; beside a running server or not. Works without opening the
+ * store. store_open starts a new UIDL epoch for the new mail of every copied file.
  */
-MUST_USE enum store_status store_backup(const char *dir, const char *to, struct fault *fault);
-/* Copies a backup into an existing empty directory and starts a new UIDL epoch for new mail. */
-MUST_USE enum store_status store_restore(const char *from, const char *dir,
-					 struct fault *fault);
+MUST_USE enum store_status store_copy(const char *dir, const char *to, struct fault *fault);
 
 #endif

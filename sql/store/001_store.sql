@@ -12,6 +12,8 @@
 --   created  when
 --   clock    the wall clock at the last housekeeping: a clock that jumps ahead must not purge
 --   reopened how often the server had to reopen this file after an I/O error
+--   copy     there in a copy out of a backup until the server has opened it: it then begins new
+--            epochs, so that no UIDL is given twice
 CREATE TABLE meta(
 	key   TEXT PRIMARY KEY,
 	value ANY NOT NULL

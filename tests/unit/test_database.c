@@ -263,12 +263,15 @@ static void copy_beside_a_writer_is_a_consistent_snapshot(void **state)
 				      "BEGIN IMMEDIATE; INSERT INTO note VALUES(3, 'open')",
 				      &fault),
 			 DATABASE_OK);
-	assert_int_equal(database_copy(path, &kind_one, copy, &fault), DATABASE_OK);
-	assert_int_equal(database_copy(path, &kind_one, copy, &fault), DATABASE_EXISTS);
+	assert_int_equal(database_copy(path, &kind_one, copy,
+				       "INSERT INTO note VALUES(4, 'added')", &fault),
+			 DATABASE_OK);
+	assert_int_equal(database_copy(path, &kind_one, copy, NULL, &fault), DATABASE_EXISTS);
 	database_close(&writer);
 	assert_int_equal(database_open(copy, &kind_one, DATABASE_WRITE, 256, 0, &db, &fault),
 			 DATABASE_OK);
-	assert_int_equal(number(db, "SELECT count(*) FROM note"), 2);
+	assert_int_equal(number(db, "SELECT count(*) FROM note"), 3);
+	assert_int_equal(number(db, "SELECT count(*) FROM note WHERE id = 4"), 1);
 	database_close(&db);
 	assert_int_equal(files_in_dir(), 2);
 }

@@ -75,8 +75,8 @@ static void open_wrong_files_are_refused_in_words(void **state)
 		const char *command; /* in the store's folder */
 		const char *says;
 	} cases[] = {
-		{ "rm mail-01.db", "mail-01.db is missing: restore it" },
-		{ "rm mail-00.db", "mail-00.db is missing: restore it" },
+		{ "rm mail-01.db", "mail-01.db is missing: remove its -wal" },
+		{ "rm mail-00.db", "mail-00.db is missing: remove its -wal" },
 		{ "cp mail-00.db mail-01.db", "mail-01.db is shard 0 of 2, not 1 of 2" },
 		{ "cp other/mail-01.db mail-01.db", "mail-01.db belongs to another store" },
 		{ ": > mail-01.db", "mail-01.db is not a mail shard" },
@@ -291,11 +291,11 @@ static void backup_beside_deliveries_is_consistent(void **state)
 	make_dir(f, "backup", to);
 	fixture_fill(f, 1, 20);
 	assert_int_equal(pthread_create(&thread, NULL, deliver_on, &busy), 0);
-	assert_int_equal(store_backup(f->dir, to, &fault), STORE_OK);
+	assert_int_equal(store_copy(f->dir, to, &fault), STORE_OK);
 	atomic_store(&busy.stop, true);
 	pthread_join(thread, NULL);
 	/* What is there already is not written over. */
-	assert_int_equal(store_backup(f->dir, to, &fault), STORE_FOREIGN);
+	assert_int_equal(store_copy(f->dir, to, &fault), STORE_FOREIGN);
 	options.dir = to;
 	assert_int_equal(store_open(&options, &copy, &fault), STORE_OK);
 	assert_int_equal(store_reader_open(copy, &reader, &fault), STORE_OK);
@@ -321,7 +321,7 @@ static void restore_keeps_uidls_and_starts_a_new_epoch(void **state)
 	make_dir(f, "backup", backup);
 	make_dir(f, "to", to);
 	fixture_fill(f, 1, 1);
-	assert_int_equal(store_backup(f->dir, backup, &fault), STORE_OK);
+	assert_int_equal(store_copy(f->dir, backup, &fault), STORE_OK);
 	/* Given to a client after the backup, then lost. */
 	fixture_fill(f, 1, 1);
 	maildrop = fixture_maildrop(f, 1);
@@ -329,7 +329,7 @@ static void restore_keeps_uidls_and_starts_a_new_epoch(void **state)
 	memcpy(lost, fixture_message(f, maildrop, 2).uidl, sizeof lost);
 	maildrop_close(&maildrop);
 
-	assert_int_equal(store_restore(backup, to, &fault), STORE_OK);
+	assert_int_equal(store_copy(backup, to, &fault), STORE_OK);
 	(void)snprintf(restored.dir, sizeof restored.dir, "%.*s", (int)sizeof restored.dir - 1,
 		       to);
 	fixture_open(&restored);
@@ -342,9 +342,46 @@ static void restore_keeps_uidls_and_starts_a_new_epoch(void **state)
 	fixture_expect_clean(&restored);
 	fixture_close(&restored);
 	/* Never over a store that is there. */
-	assert_int_equal(store_restore(backup, to, &fault), STORE_FOREIGN);
+	assert_int_equal(store_copy(backup, to, &fault), STORE_FOREIGN);
 	fixture_open(&restored);
 	fixture_close(&restored);
+}
+
+static uint64_t epoch_of(struct fixture *f)
+{
+	return (uint64_t)fixture_sql(f, 1, "SELECT epoch FROM mailbox");
+}
+
+/* A lost file is put back by hand, more than once out of the same backup. */
+static void file_copied_from_a_backup_by_hand_starts_a_new_epoch(void **state)
+{
+	struct fixture *f = *state;
+	struct fault fault;
+	char command[640];
+	char backup[192];
+	uint64_t epochs[3];
+
+	make_dir(f, "backup", backup);
+	fixture_fill(f, 1, 1);
+	epochs[0] = epoch_of(f);
+	assert_int_equal(store_copy(f->dir, backup, &fault), STORE_OK);
+	(void)snprintf(command, sizeof command,
+		       "cd '%s' && rm mail-01.db && cp backup/mail-01.db .", f->dir);
+	for (unsigned i = 1; i < 3; i++) {
+		/* The uid that is given here, and lost, is given once more after the copy. */
+		fixture_fill(f, 1, 1);
+		fixture_close(f);
+		run(command);
+		fixture_open(f);
+		epochs[i] = epoch_of(f);
+		assert_non_null(strstr(f->log, "shard_from_backup shard=1"));
+	}
+	assert_true(epochs[0] != epochs[1] && epochs[1] != epochs[2] && epochs[0] != epochs[2]);
+	/* Once for each copy, not at every start. */
+	fixture_close(f);
+	fixture_open(f);
+	assert_true(epoch_of(f) == epochs[2]);
+	fixture_expect_clean(f);
 }
 
 static void restore_of_half_a_backup_leaves_nothing(void **state)
@@ -357,10 +394,10 @@ static void restore_of_half_a_backup_leaves_nothing(void **state)
 
 	make_dir(f, "backup", backup);
 	make_dir(f, "to", to);
-	assert_int_equal(store_backup(f->dir, backup, &fault), STORE_OK);
+	assert_int_equal(store_copy(f->dir, backup, &fault), STORE_OK);
 	(void)snprintf(command, sizeof command, "rm '%s/mail-01.db'", backup);
 	run(command);
-	assert_int_equal(store_restore(backup, to, &fault), STORE_FOREIGN);
+	assert_int_equal(store_copy(backup, to, &fault), STORE_FOREIGN);
 	/* Empty again. */
 	assert_int_equal(rmdir(to), 0);
 }
@@ -378,6 +415,7 @@ int main(void)
 		STORE_CASE(check_reports_maildrops_without_account),
 		STORE_CASE(backup_beside_deliveries_is_consistent),
 		STORE_CASE(restore_keeps_uidls_and_starts_a_new_epoch),
+		STORE_CASE(file_copied_from_a_backup_by_hand_starts_a_new_epoch),
 		STORE_CASE(restore_of_half_a_backup_leaves_nothing),
 	};
 
