@@ -1,11 +1,4 @@
-/*
- * The housekeeping thread: see housekeeper.h.
- *
- * Purging is the one thing the server does that cannot be undone, and it goes by the wall clock.
- * So it stops, loudly, while the wall clock is more than a day ahead of the time that has passed
- * since we started: a clock that jumped would make everything deleted look long past its window.
- * If the jump was a correction, a restart takes the new time as it is.
- */
+/* The housekeeping thread: see housekeeper.h. */
 #include "housekeeper.h"
 
 #include <pthread.h>
@@ -16,28 +9,15 @@
 #include "base/log.h"
 #include "restante/store_admin.h"
 
-#define CLOCK_JUMP_SECONDS 86400
-
 struct housekeeper {
 	struct housekeeper_options options;
 	char *accounts_path;
 	struct accounts *accounts; /* NULL = could not be opened last time */
-	int64_t wall_at_start, boot_at_start;
-	bool clock_jumped;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool woken, stopping; /* under lock */
 };
-
-/* Seconds since boot, sleep counted: what the wall clock should advance by. */
-static int64_t boot_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec;
-}
 
 static bool is_stopping(struct housekeeper *h)
 {
@@ -162,23 +142,6 @@ static void keep_shard(struct housekeeper *h, unsigned shard, int64_t now)
 	}
 }
 
-/* Logs when the clock jumps ahead and when it is right again. */
-static bool clock_is_sane(struct housekeeper *h, int64_t now)
-{
-	int64_t expected = h->wall_at_start + boot_seconds() - h->boot_at_start;
-	bool jumped = now > expected + CLOCK_JUMP_SECONDS;
-	struct log_line line;
-
-	if (jumped != h->clock_jumped) {
-		log_begin(&line, jumped ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
-			  jumped ? "clock-jumped-purge-stopped" : "clock-right-again");
-		log_number(&line, "seconds-ahead", jumped ? (uint64_t)(now - expected) : 0);
-		log_end(&line);
-		h->clock_jumped = jumped;
-	}
-	return !jumped;
-}
-
 static void keep_house(struct housekeeper *h)
 {
 	int64_t now = clock_wall_seconds();
@@ -186,8 +149,6 @@ static void keep_house(struct housekeeper *h)
 	if (!have_accounts(h))
 		return;
 	seal_secrets(h);
-	if (!clock_is_sane(h, now))
-		return;
 	for (unsigned shard = 0; shard < store_shards(h->options.store); shard++) {
 		if (is_stopping(h))
 			return;
@@ -268,8 +229,6 @@ bool housekeeper_start(const struct housekeeper_options *options,
 	if (h->options.interval_seconds == 0)
 		h->options.interval_seconds = HOUSEKEEPER_INTERVAL_SECONDS;
 	h->accounts_path = strdup(options->accounts_path);
-	h->wall_at_start = clock_wall_seconds();
-	h->boot_at_start = boot_seconds();
 	if (h->accounts_path == NULL ||
 	    pthread_create(&h->thread, NULL, housekeeper_thread, h) != 0) {
 		destroy(h);

@@ -8,49 +8,75 @@
 #define DAY 86400
 #define HOUR 3600
 
-enum store_status clock_job_run(struct store_job *job, void *writer)
-{
-	struct clock_job *clock_job = (struct clock_job *)job;
-	sqlite3_stmt *stmt = ((struct shard *)writer)->stmt[W_META_SET];
+/* What is lost of it with a crash only makes the guard stricter. */
+struct clock_job {
+	struct store_job job;
+	int64_t stamp;
+	int64_t hold;
+};
 
-	bind_text(stmt, 1, "clock");
-	bind_i64(stmt, 2, clock_job->stamp);
-	return statement_run(stmt, &job->fault);
+static enum store_status set_meta(struct shard *shard, const char *key, int64_t value,
+				  struct fault *fault)
+{
+	sqlite3_stmt *stmt = shard->stmt[W_META_SET];
+
+	bind_text(stmt, 1, key);
+	bind_i64(stmt, 2, value);
+	return statement_run(stmt, fault);
 }
 
-/* Written once an hour; what is lost with a crash only makes the guard stricter. */
-static void stamp(struct shard *shard, int64_t now, int64_t uptime)
+static enum store_status clock_job_run(struct store_job *job, void *writer)
 {
-	struct clock_job clock_job = { .job.run = clock_job_run, .stamp = now };
+	struct clock_job *clock_job = (struct clock_job *)job;
+	enum store_status status = set_meta(writer, "clock", clock_job->stamp, &job->fault);
 
-	if (now >= shard->clock_stamp && now - shard->clock_stamp < HOUR)
-		return;
+	return status == STORE_OK ? set_meta(writer, "hold", clock_job->hold, &job->fault)
+				  : status;
+}
+
+static void keep(struct shard *shard, int64_t stamp, int64_t uptime)
+{
+	struct clock_job clock_job = { .job.run = clock_job_run,
+				       .stamp = stamp,
+				       .hold = shard->clock_hold };
+
 	if (writer_call(shard, &clock_job.job, true) != STORE_OK)
 		return;
-	shard->clock_stamp = now;
+	shard->clock_stamp = stamp;
 	shard->clock_uptime = uptime;
+}
+
+/* Seconds of running until the clock is believed. */
+static int64_t seconds_left(const struct shard *shard, bool jumped, int64_t uptime)
+{
+	if (!jumped)
+		return 0;
+	if (shard->clock_hold == 0)
+		return DAY;
+	return shard->clock_hold - (uptime - shard->clock_looked);
 }
 
 bool clock_trusted(struct shard *shard, int64_t now)
 {
 	int64_t uptime = clock_monotonic_ms() / 1000;
 	int64_t expected = shard->clock_stamp + (uptime - shard->clock_uptime);
-	bool jumped = now > expected + DAY;
+	int64_t left = seconds_left(shard, now > expected + DAY, uptime);
+	bool held = shard->clock_hold > 0;
 
-	if (jumped && shard->clock_hold == 0)
-		shard->clock_hold = uptime + DAY;
-	if (!jumped || uptime >= shard->clock_hold) {
-		shard->clock_hold = 0;
+	shard->clock_looked = uptime;
+	shard->clock_hold = left > 0 ? left : 0;
+	if (left <= 0) {
 		shard->clock_said = 0;
-		stamp(shard, now, uptime);
+		if (held || now < shard->clock_stamp || now - shard->clock_stamp >= HOUR)
+			keep(shard, now, uptime);
 		return true;
 	}
 	if (shard->clock_said == 0 || uptime - shard->clock_said >= HOUR) {
 		shard->clock_said = uptime;
+		keep(shard, expected, uptime);
 		store_say(shard->store, LOG_ERR,
 			  "clock_jumped shard=%u seconds=%lld purge_waits_seconds=%lld",
-			  shard->number, (long long)(now - expected),
-			  (long long)(shard->clock_hold - uptime));
+			  shard->number, (long long)(now - expected), (long long)left);
 	}
 	return false;
 }

@@ -123,6 +123,7 @@ enum store_status shard_read_meta(sqlite3 *db, const char *path, struct shard_me
 				  "(SELECT value FROM meta WHERE key = 'shard'),"
 				  "(SELECT value FROM meta WHERE key = 'shards'),"
 				  "(SELECT value FROM meta WHERE key = 'clock'),"
+				  "(SELECT value FROM meta WHERE key = 'hold'),"
 				  "(SELECT count(*) FROM meta WHERE key = 'copy')";
 	sqlite3_stmt *stmt = NULL;
 	enum store_status status =
@@ -138,7 +139,8 @@ enum store_status shard_read_meta(sqlite3 *db, const char *path, struct shard_me
 		meta->shard = (unsigned)sqlite3_column_int(stmt, 1);
 		meta->shards = (unsigned)sqlite3_column_int(stmt, 2);
 		meta->clock = sqlite3_column_int64(stmt, 3);
-		meta->copy = sqlite3_column_int(stmt, 4) != 0;
+		meta->hold = sqlite3_column_int64(stmt, 4);
+		meta->copy = sqlite3_column_int(stmt, 5) != 0;
 	}
 	sqlite3_finalize(stmt);
 	return status;

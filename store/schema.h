@@ -16,6 +16,7 @@ struct shard_meta {
 	unsigned shard;
 	unsigned shards;
 	int64_t clock; /* wall clock at the last housekeeping */
+	int64_t hold;  /* seconds that purging has to wait since that clock jumped */
 	bool copy;     /* out of a backup, and not yet in use */
 };
 

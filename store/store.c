@@ -164,7 +164,9 @@ static enum store_status open_shard(struct store *store, unsigned number,
 	}
 	if (status == STORE_OK) {
 		shard->clock_stamp = meta.clock;
+		shard->clock_hold = meta.hold;
 		shard->clock_uptime = clock_monotonic_ms() / 1000;
+		shard->clock_looked = shard->clock_uptime;
 	}
 	if (!store->exclusive)
 		shard_close_file(&shard->db);

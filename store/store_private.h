@@ -109,9 +109,10 @@ struct shard {
 	/* housekeeping: its one caller */
 	int64_t clock_stamp;  /* wall clock, as in meta */
 	int64_t clock_uptime; /* monotonic seconds when that was read or written */
-	int64_t clock_hold;   /* monotonic seconds until which nothing is purged; 0 = no hold */
-	int64_t clock_said;   /* monotonic seconds when that was last logged */
-	int64_t slow_pass;    /* wall clock of the last look at every maildrop */
+	int64_t clock_looked; /* monotonic seconds of the last look at it */
+	int64_t clock_hold; /* seconds that purging still has to wait, as in meta; 0 = no hold */
+	int64_t clock_said; /* monotonic seconds when that was last logged */
+	int64_t slow_pass;  /* wall clock of the last look at every maildrop */
 
 	pthread_t thread;
 	bool started;

@@ -94,7 +94,7 @@ const char *const writer_sql[W_STMT_COUNT] = {
 	[W_SESSION_REMOVE] =
 		"DELETE FROM session WHERE (mailbox, change) IN"
 		" (SELECT mailbox, change FROM session WHERE mailbox = ?1 LIMIT ?2)",
-	[W_META_SET] = "UPDATE meta SET value = ?2 WHERE key = ?1",
+	[W_META_SET] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
 	[W_FREE_PAGES] = "PRAGMA freelist_count",
 	[W_VACUUM] = "PRAGMA incremental_vacuum(64)",
 };

@@ -11,6 +11,7 @@
 --   shards   how many files the store has
 --   created  when
 --   clock    the wall clock at the last housekeeping: a clock that jumps ahead must not purge
+--   hold     seconds that purging still has to wait since that happened; 0 or not there = none
 --   reopened how often the server had to reopen this file after an I/O error
 --   copy     there in a copy out of a backup until the server has opened it: it then begins new
 --            epochs, so that no UIDL is given twice

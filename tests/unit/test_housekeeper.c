@@ -16,7 +16,6 @@
 #include "restante/store_admin.h"
 
 #define NOW 1700000000
-#define DAY 86400
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -193,12 +192,12 @@ static void wait_for_looks(int looks)
 	pthread_mutex_unlock(&lock);
 }
 
-/* One more round, whole. housekeeper_start itself looks at the clock once. */
+/* One more round, whole. */
 static void round_again(struct housekeeper *h, int rounds_before)
 {
-	wait_for_looks(rounds_before + 1);
+	wait_for_looks(rounds_before);
 	housekeeper_wake(h);
-	wait_for_looks(rounds_before + 2);
+	wait_for_looks(rounds_before + 1);
 }
 
 /* Starts, lets the first round finish by waiting for the second to begin, and stops. */
@@ -260,37 +259,6 @@ static void shard_in_trouble_does_not_stop_the_others(void **state)
 	assert_true(fake.kept[0] >= 1 && fake.kept[1] >= 1);
 }
 
-static void clock_ahead_stops_the_purge_until_it_is_right(void **state)
-{
-	struct housekeeper *h = start();
-	int kept;
-
-	(void)state;
-	round_again(h, 1);
-	pthread_mutex_lock(&lock);
-	fake.wall = NOW + DAY + 60;
-	pthread_mutex_unlock(&lock);
-	/* The second round may have begun before; the third did not. */
-	housekeeper_wake(h);
-	wait_for_looks(4);
-	pthread_mutex_lock(&lock);
-	kept = fake.kept[0];
-	pthread_mutex_unlock(&lock);
-	housekeeper_wake(h);
-	wait_for_looks(5);
-	assert_int_equal(fake.kept[0], kept);
-	pthread_mutex_lock(&lock);
-	fake.wall = NOW + DAY - 60;
-	pthread_mutex_unlock(&lock);
-	housekeeper_wake(h);
-	wait_for_looks(6);
-	housekeeper_wake(h);
-	wait_for_looks(7);
-	housekeeper_stop(&h);
-	assert_true(fake.kept[0] > kept);
-	assert_int_equal(fake.kept_now, NOW + DAY - 60);
-}
-
 static void secret_in_clear_is_sealed(void **state)
 {
 	(void)state;
@@ -323,7 +291,6 @@ int main(void)
 		CASE(window_of_an_account_gone_is_told_apart_from_trouble),
 		CASE(round_without_accounts_purges_nothing),
 		CASE(shard_in_trouble_does_not_stop_the_others),
-		CASE(clock_ahead_stops_the_purge_until_it_is_right),
 		CASE(secret_in_clear_is_sealed),
 		CASE(secret_that_cannot_be_opened_again_stays_in_clear),
 	};

@@ -263,8 +263,35 @@ static void housekeep_clock_jump_stops_purging_loudly(void **state)
 	fixture_open(f);
 	assert_int_equal(keep(f, now + 365 * DAY), 0);
 	/* A day later the clock has proved itself. */
-	f->store->shards[1].clock_hold -= DAY;
+	f->store->shards[1].clock_looked -= DAY;
 	assert_int_equal(keep(f, now + 365 * DAY), 1);
+	assert_int_equal(fixture_sql(f, 1, "SELECT value FROM meta WHERE key = 'hold'"), 0);
+}
+
+/* A machine that runs ten hours a day waits for three days, not for ever. */
+static void housekeep_clock_jump_is_over_after_a_day_of_running(void **state)
+{
+	static const uint64_t marks[] = { 1, 0 };
+	struct fixture *f = *state;
+	int64_t now = (int64_t)time(NULL);
+	struct shard *shard;
+
+	fixture_fill(f, 1, 2);
+	fixture_delete(f, 1, 5, marks);
+	answer = WEEK;
+	assert_int_equal(keep(f, now), 0);
+	for (int day = 30; day < 32; day++) {
+		assert_int_equal(keep(f, now + day * DAY), 0);
+		shard = &f->store->shards[1];
+		shard->clock_looked -= 10 * 3600;
+		shard->clock_said -= 10 * 3600;
+		shard->clock_uptime -= 10 * 3600;
+		assert_int_equal(keep(f, now + day * DAY + 10 * 3600), 0);
+		fixture_close(f);
+		fixture_open(f);
+	}
+	f->store->shards[1].clock_looked -= 5 * 3600;
+	assert_int_equal(keep(f, now + 32 * DAY), 1);
 }
 
 static void housekeep_orphans_go_after_the_window(void **state)
@@ -417,6 +444,7 @@ int main(void)
 		STORE_CASE(housekeep_purges_what_is_past_its_window),
 		STORE_CASE(housekeep_window_zero_purges_at_once_unless_unknown),
 		STORE_CASE(housekeep_clock_jump_stops_purging_loudly),
+		STORE_CASE(housekeep_clock_jump_is_over_after_a_day_of_running),
 		STORE_CASE(housekeep_orphans_go_after_the_window),
 		STORE_CASE(housekeep_clock_set_back_still_looks_at_every_maildrop),
 		STORE_CASE(housekeep_removes_old_digests_and_sessions),
