@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "drain.h"
 #include "restante/home.h"
+#include "restante/store_admin.h"
 #include "lmtp_driver.h"
 #include "pop3_driver.h"
 #include "privilege.h"
@@ -263,6 +264,8 @@ void service_reload(struct service *s, const struct config *config)
 
 void service_stop(struct service *s)
 {
+	/* A large purge must not hold up the end; it goes on after the next start. */
+	store_hurry(s->server.store);
 	/* Nobody new, and the sessions out. */
 	if (!drain(&s->server, &s->acceptor, server_config(&s->server)->drain_seconds))
 		log_event(LOG_LEVEL_WARNING, "drain-incomplete");

@@ -40,7 +40,7 @@ static void keep(struct shard *shard, int64_t stamp, int64_t uptime)
 				       .stamp = stamp,
 				       .hold = shard->clock_hold };
 
-	if (writer_call(shard, &clock_job.job, true) != STORE_OK)
+	if (writer_call(shard, &clock_job.job) != STORE_OK)
 		return;
 	shard->clock_stamp = stamp;
 	shard->clock_uptime = uptime;

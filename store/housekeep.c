@@ -163,7 +163,7 @@ static enum store_status set_orphan(struct round *round, const struct kept_mailb
 	struct orphan_job orphan = { .job.run = orphan_run,
 				     .key = row->key.id,
 				     .since = since };
-	enum store_status status = writer_call(round->shard, &orphan.job, true);
+	enum store_status status = writer_call(round->shard, &orphan.job);
 
 	if (status != STORE_OK)
 		*round->fault = orphan.job.fault;
@@ -238,7 +238,7 @@ static enum store_status expire_sessions(struct round *round)
 			break;
 		status = STORE_OK;
 		if (sessions.count > 0)
-			status = writer_call(round->shard, &sessions.job, true);
+			status = writer_call(round->shard, &sessions.job);
 	}
 	statements_finalize(&stmt, 1);
 	return status;
@@ -257,7 +257,7 @@ static enum store_status repeat(struct round *round, struct step_job *step, unsi
 
 	step->more = true;
 	for (unsigned i = 0; i < most && status == STORE_OK && step->more; i++)
-		status = writer_call(round->shard, &step->job, true);
+		status = writer_call(round->shard, &step->job);
 	if (status != STORE_OK)
 		*round->fault = step->job.fault;
 	return status;
@@ -305,7 +305,7 @@ static enum store_status collect_all(struct round *round)
 	enum store_status status = STORE_OK;
 
 	while (status == STORE_OK && collect.found)
-		status = writer_call(round->shard, &collect.job, true);
+		status = writer_call(round->shard, &collect.job);
 	if (status != STORE_OK)
 		*round->fault = collect.job.fault;
 	return status;
@@ -372,5 +372,6 @@ enum store_status store_housekeep(struct store *store, unsigned shard, int64_t n
 	}
 	store_reader_close(&reader);
 	*purged = round.purged;
-	return status;
+	/* The next round goes on where this one was cut short. */
+	return atomic_load(&store->hurried) ? STORE_OK : status;
 }

@@ -235,7 +235,7 @@ enum store_status purge_all(struct shard *shard, struct purge_job *purge, uint64
 
 	*count = 0;
 	do {
-		status = writer_call(shard, &purge->job, true);
+		status = writer_call(shard, &purge->job);
 		if (status == STORE_OK) {
 			*count += purge->count;
 			purge->from = purge->reached;

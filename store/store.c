@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "restante/store_admin.h"
 #include "store/collect.h"
 #include "store/login.h"
 #include "store/schema.h"
@@ -282,6 +283,11 @@ void store_close(struct store **store)
 	free(old->dir);
 	free(old);
 	*store = NULL;
+}
+
+void store_hurry(struct store *store)
+{
+	atomic_store(&store->hurried, true);
 }
 
 unsigned store_shards(const struct store *store)

@@ -130,6 +130,7 @@ struct store {
 	store_log *log;
 	void *log_context;
 	int lock_fd;
+	atomic_bool hurried;
 	struct lock_table *locks;
 	unsigned shard_count;
 	struct shard *shards;
@@ -150,8 +151,8 @@ void writer_stop(struct shard *shard);
 void writer_submit(struct shard *shard, struct store_job *job);
 /* ... one that gives way to the others and runs in a transaction of its own. */
 void writer_submit_low(struct shard *shard, struct store_job *job);
-/* Hands over a job and waits for it. */
-enum store_status writer_call(struct shard *shard, struct store_job *job, bool low);
+/* Hands over a low job and waits for it; refused when the store was told to hurry. */
+enum store_status writer_call(struct shard *shard, struct store_job *job);
 /* Before the writer was started: runs a job on this thread in its own transaction. */
 enum store_status writer_run_alone(struct shard *shard, struct store_job *job);
 

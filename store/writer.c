@@ -424,14 +424,18 @@ static void wake_waiting(struct store_job *job)
 	pthread_mutex_unlock(&waiting->mutex);
 }
 
-enum store_status writer_call(struct shard *shard, struct store_job *job, bool low)
+enum store_status writer_call(struct shard *shard, struct store_job *job)
 {
 	struct waiting waiting = { .mutex = PTHREAD_MUTEX_INITIALIZER,
 				   .cond = PTHREAD_COND_INITIALIZER };
 
+	if (atomic_load(&shard->store->hurried)) {
+		fault_set(&job->fault, "the store is being closed");
+		return job->status = STORE_UNAVAILABLE;
+	}
 	job->done = wake_waiting;
 	job->context = &waiting;
-	submit(shard, low ? &shard->low : &shard->normal, job);
+	submit(shard, &shard->low, job);
 	pthread_mutex_lock(&waiting.mutex);
 	while (!waiting.done)
 		pthread_cond_wait(&waiting.cond, &waiting.mutex);

@@ -55,6 +55,12 @@ MUST_USE enum store_status store_housekeep(struct store *store, unsigned shard, 
 					   undelete_window *window, void *context,
 					   uint64_t *purged, struct fault *fault);
 
+/*
+ * The store is about to be closed: whatever of the above is under way or comes later ends at its
+ * next step, with STORE_UNAVAILABLE (a round of housekeeping: STORE_OK). Any thread.
+ */
+void store_hurry(struct store *store);
+
 struct store_figures {
 	uint64_t maildrops, messages, octets, deleted, bodies, file_octets, queued_jobs;
 	uint64_t commits, jobs; /* since start: jobs / commits = group size */

@@ -377,6 +377,31 @@ static void housekeep_removes_old_digests_and_sessions(void **state)
 	assert_int_equal(fixture_sql(f, 1, "SELECT count(*) FROM recent"), 0);
 }
 
+static void hurried_store_ends_long_work_at_its_next_step(void **state)
+{
+	struct fixture *f = *state;
+	struct maildrop_key key = fixture_key(1);
+	struct deleted_selection all = { 0 };
+	int64_t now = (int64_t)time(NULL);
+	struct fault fault;
+	uint64_t n;
+
+	fixture_fill(f, 1, 3);
+	assert_int_equal(maildrop_delete(f->store, &key, 0, &n, &fault), STORE_OK);
+	store_hurry(f->store);
+	answer = 0;
+	assert_int_equal(keep(f, now + 1), 0);
+	assert_int_equal(maildrop_purge(f->store, &key, &all, &n, &fault), STORE_UNAVAILABLE);
+	assert_non_null(strstr(fault.text, "being closed"));
+	/* What clients wait for is served until the end. */
+	fixture_fill(f, 1, 1);
+	fixture_close(f);
+	fixture_open(f);
+	assert_int_equal(keep(f, now + 1), 3);
+	assert_int_equal(visit(f, 1, false, 0).n, 1);
+	fixture_expect_clean(f);
+}
+
 static void housekeep_gives_free_pages_back(void **state)
 {
 	struct fixture *f = *state;
@@ -448,6 +473,7 @@ int main(void)
 		STORE_CASE(housekeep_orphans_go_after_the_window),
 		STORE_CASE(housekeep_clock_set_back_still_looks_at_every_maildrop),
 		STORE_CASE(housekeep_removes_old_digests_and_sessions),
+		STORE_CASE(hurried_store_ends_long_work_at_its_next_step),
 		STORE_CASE(housekeep_gives_free_pages_back),
 		STORE_CASE(figures_count_what_is_there),
 	};
