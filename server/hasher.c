@@ -108,67 +108,70 @@ static struct login_job *next_job(struct hashers *hashers)
 	return job;
 }
 
-static void run_job(struct auth_backend *backend, struct login_job *job)
-{
-	job->verdict = auth_verify(backend, 1, &job->request, clock_wall_seconds(),
-				   &job->result, &job->fault);
-	job->done(job);
-}
-
-/* Without its backend a hasher still answers: nobody may wait for ever. */
-static void refuse_all(struct hashers *hashers)
-{
-	struct login_job *job;
-
-	while ((job = next_job(hashers)) != NULL) {
-		job->verdict = AUTH_UNAVAILABLE;
-		job->result.reason = "accounts-unavailable";
-		job->done(job);
-	}
-}
-
 static void *hasher_main(void *context)
 {
-	struct hashers *hashers = context;
-	struct accounts *accounts = NULL;
-	struct auth_backend backend;
+	struct hasher *hasher = context;
 	struct login_job *job;
-	struct fault fault = { "" };
 
-	if (accounts_open(hashers->server->accounts_path, false, &accounts, &fault) !=
-		    ACCOUNTS_OK ||
-	    auth_sql_open(accounts, hashers->server->key, &backend, &fault) != AUTH_OK) {
-		log_fault(LOG_LEVEL_ERROR, "hasher-start", &fault);
-		accounts_close(&accounts);
-		refuse_all(hashers);
-		return NULL;
+	while ((job = next_job(hasher->hashers)) != NULL) {
+		job->verdict = auth_verify(&hasher->backend, 1, &job->request,
+					   clock_wall_seconds(), &job->result, &job->fault);
+		job->done(job);
 	}
-	while ((job = next_job(hashers)) != NULL)
-		run_job(&backend, job);
-	backend.close(backend.self);
-	accounts_close(&accounts);
 	return NULL;
 }
 
-bool hashers_start(struct hashers *hashers, struct server *server, unsigned threads,
+static bool hasher_prepare(struct hasher *hasher, struct hashers *hashers,
+			   const struct server *server, struct fault *fault)
+{
+	hasher->hashers = hashers;
+	if (accounts_open(server->accounts_path, false, &hasher->accounts, fault) !=
+	    ACCOUNTS_OK)
+		return false;
+	if (auth_sql_open(hasher->accounts, server->key, &hasher->backend, fault) == AUTH_OK)
+		return true;
+	accounts_close(&hasher->accounts);
+	return false;
+}
+
+/* One after the other and before any of the threads runs, as pool_start does: see there. */
+static bool prepare_all(struct hashers *hashers, const struct server *server, unsigned threads,
+			struct fault *fault)
+{
+	while (hashers->prepared < threads) {
+		if (!hasher_prepare(&hashers->threads[hashers->prepared], hashers, server,
+				    fault))
+			return false;
+		hashers->prepared++;
+	}
+	return true;
+}
+
+bool hashers_start(struct hashers *hashers, const struct server *server, unsigned threads,
 		   struct fault *fault)
 {
 	memset(hashers, 0, sizeof *hashers);
-	hashers->server = server;
 	hashers->threads = calloc(threads, sizeof hashers->threads[0]);
 	if (hashers->threads == NULL || pthread_mutex_init(&hashers->mutex, NULL) != 0 ||
 	    pthread_cond_init(&hashers->work, NULL) != 0) {
 		fault_set(fault, "out of memory");
+		free(hashers->threads);
+		hashers->threads = NULL;
 		return false;
 	}
-	while (hashers->thread_count < threads) {
-		if (pthread_create(&hashers->threads[hashers->thread_count], NULL, hasher_main,
-				   hashers) != 0) {
+	if (!prepare_all(hashers, server, threads, fault)) {
+		hashers_stop(hashers);
+		return false;
+	}
+	while (hashers->running < threads) {
+		struct hasher *next = &hashers->threads[hashers->running];
+
+		if (pthread_create(&next->thread, NULL, hasher_main, next) != 0) {
 			fault_set(fault, "cannot start a hasher thread");
 			hashers_stop(hashers);
 			return false;
 		}
-		hashers->thread_count++;
+		hashers->running++;
 	}
 	return true;
 }
@@ -181,8 +184,14 @@ void hashers_stop(struct hashers *hashers)
 	hashers->stopping = true;
 	pthread_cond_broadcast(&hashers->work);
 	pthread_mutex_unlock(&hashers->mutex);
-	for (unsigned i = 0; i < hashers->thread_count; i++)
-		pthread_join(hashers->threads[i], NULL);
+	for (unsigned i = 0; i < hashers->running; i++)
+		pthread_join(hashers->threads[i].thread, NULL);
+	for (unsigned i = 0; i < hashers->prepared; i++) {
+		struct hasher *hasher = &hashers->threads[i];
+
+		hasher->backend.close(hasher->backend.self);
+		accounts_close(&hasher->accounts);
+	}
 	free(hashers->threads);
 	hashers->threads = NULL;
 	pthread_cond_destroy(&hashers->work);

@@ -28,19 +28,26 @@ struct login_job {
 	struct login_job *next;
 };
 
+struct hasher {
+	pthread_t thread;
+	struct hashers *hashers;
+	struct accounts *accounts;
+	struct auth_backend backend;
+};
+
 struct hashers {
-	struct server *server;
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
 	struct hasher_source *turn, *last; /* the sources that have jobs, in turn */
 	size_t queued;
 	bool stopping;
-	pthread_t *threads;
-	unsigned thread_count;
+	struct hasher *threads;
+	unsigned prepared, running; /* of threads */
 };
 
-MUST_USE bool hashers_start(struct hashers *hashers, struct server *server, unsigned threads,
-			    struct fault *fault);
+/* False: a hasher cannot have its accounts, memory or thread; nothing is left running. */
+MUST_USE bool hashers_start(struct hashers *hashers, const struct server *server,
+			    unsigned threads, struct fault *fault);
 /* Works off what is queued, then ends the threads. */
 void hashers_stop(struct hashers *hashers);
 /* False: the queue is full for this source, done will not be called. */

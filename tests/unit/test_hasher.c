@@ -2,6 +2,7 @@
  * The hashers' queue: sources take turns, a full queue says no, every job comes back. The real
  * verification is replaced by a gate and a list of who came when.
  */
+#include <limits.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 
 static sem_t gate;  /* one post lets one verification through */
 static sem_t begun; /* one post per verification begun */
-static bool no_accounts;
+static int opened, accounts_at_most;
 static char order[HASHER_QUEUE + 2];
 static size_t order_n;
 
@@ -26,11 +27,15 @@ enum accounts_status accounts_open(const char *path, bool writable, struct accou
 {
 	(void)path, (void)writable, (void)fault;
 	*accounts = NULL;
-	return no_accounts ? ACCOUNTS_UNAVAILABLE : ACCOUNTS_OK;
+	if (opened == accounts_at_most)
+		return ACCOUNTS_UNAVAILABLE;
+	opened++;
+	return ACCOUNTS_OK;
 }
 
 void accounts_close(struct accounts **accounts)
 {
+	opened--;
 	*accounts = NULL;
 }
 
@@ -81,7 +86,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	order_n = 0;
-	no_accounts = false;
+	accounts_at_most = INT_MAX;
 	return sem_init(&gate, 0, 0) | sem_init(&finished, 0, 0) | sem_init(&begun, 0, 0);
 }
 
@@ -164,20 +169,17 @@ static void stop_with_queued_jobs_answers_them_all(void **state)
 	assert_int_equal(answered, ARRAY_SIZE(jobs));
 }
 
-static void job_without_accounts_is_answered_unavailable(void **state)
+static void start_without_accounts_fails(void **state)
 {
-	struct login_job job = job_of('a', false);
 	struct server server = { .started = 0 };
 	struct hashers hashers;
 	struct fault fault = { "" };
 
 	(void)state;
-	no_accounts = true;
-	assert_true(hashers_start(&hashers, &server, 1, &fault));
-	assert_true(hashers_submit(&hashers, &job));
-	sem_wait(&finished);
-	assert_int_equal(job.verdict, AUTH_UNAVAILABLE);
-	hashers_stop(&hashers);
+	accounts_at_most = 2;
+	/* The third cannot have its accounts: none may stay behind and answer wrongly. */
+	assert_false(hashers_start(&hashers, &server, 4, &fault));
+	assert_int_equal(opened, 0);
 }
 
 int main(void)
@@ -186,7 +188,7 @@ int main(void)
 		cmocka_unit_test_setup(queue_one_source_floods_others_take_turns, set_up),
 		cmocka_unit_test_setup(submit_past_the_source_limit_says_no, set_up),
 		cmocka_unit_test_setup(stop_with_queued_jobs_answers_them_all, set_up),
-		cmocka_unit_test_setup(job_without_accounts_is_answered_unavailable, set_up),
+		cmocka_unit_test_setup(start_without_accounts_fails, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
