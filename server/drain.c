@@ -28,13 +28,23 @@ static void end_all(void *context, struct connection *connection)
 	connection_end(connection, ENDING_DRAIN);
 }
 
+static void look(struct server *server, bool time_is_over)
+{
+	table_each(&server->table, time_is_over ? end_all : end_resting, NULL);
+	if (!time_is_over)
+		return;
+	/* Nobody hears the answer any more: it need not wait for a hash, or for its time. */
+	hashers_refuse(&server->hashers);
+	(void)timers_run(&server->timers, INT64_MAX);
+}
+
 /* Until the table is empty or the time has come. Looks again: a session may come to rest. */
-static bool empties_before(struct server *server, int64_t until, table_visit *visit)
+static bool empties_before(struct server *server, int64_t until, bool time_is_over)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_MILLISECONDS * 1000000L };
 
 	for (;;) {
-		table_each(&server->table, visit, NULL);
+		look(server, time_is_over);
 		if (table_used(&server->table) == 0)
 			return true;
 		if (clock_monotonic_ms() >= until)
@@ -49,7 +59,7 @@ bool drain(struct server *server, struct acceptor *acceptor, unsigned seconds)
 
 	atomic_store(&server->draining, true);
 	acceptor_deafen(acceptor);
-	if (empties_before(server, now + (int64_t)seconds * 1000, end_resting))
+	if (empties_before(server, now + (int64_t)seconds * 1000, false))
 		return true;
-	return empties_before(server, clock_monotonic_ms() + GRACE_MILLISECONDS, end_all);
+	return empties_before(server, clock_monotonic_ms() + GRACE_MILLISECONDS, true);
 }

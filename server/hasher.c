@@ -108,15 +108,30 @@ static struct login_job *next_job(struct hashers *hashers)
 	return job;
 }
 
+static void give_up(struct login_job *job, const char *reason)
+{
+	job->verdict = AUTH_UNAVAILABLE;
+	job->result.reason = reason;
+	job->done(job);
+}
+
+static void verify(struct hasher *hasher, struct login_job *job)
+{
+	job->verdict = auth_verify(&hasher->backend, 1, &job->request, clock_wall_seconds(),
+				   &job->result, &job->fault);
+	job->done(job);
+}
+
 static void *hasher_main(void *context)
 {
 	struct hasher *hasher = context;
 	struct login_job *job;
 
 	while ((job = next_job(hasher->hashers)) != NULL) {
-		job->verdict = auth_verify(&hasher->backend, 1, &job->request,
-					   clock_wall_seconds(), &job->result, &job->fault);
-		job->done(job);
+		if (atomic_load(&hasher->hashers->refusing))
+			give_up(job, "stopping");
+		else
+			verify(hasher, job);
 	}
 	return NULL;
 }
@@ -176,10 +191,16 @@ bool hashers_start(struct hashers *hashers, const struct server *server, unsigne
 	return true;
 }
 
+void hashers_refuse(struct hashers *hashers)
+{
+	atomic_store(&hashers->refusing, true);
+}
+
 void hashers_stop(struct hashers *hashers)
 {
 	if (hashers->threads == NULL)
 		return;
+	hashers_refuse(hashers);
 	pthread_mutex_lock(&hashers->mutex);
 	hashers->stopping = true;
 	pthread_cond_broadcast(&hashers->work);

@@ -7,6 +7,7 @@
 #define RESTANTE_HASHER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "net/peer.h"
@@ -41,6 +42,7 @@ struct hashers {
 	struct hasher_source *turn, *last; /* the sources that have jobs, in turn */
 	size_t queued;
 	bool stopping;
+	atomic_bool refusing;
 	struct hasher *threads;
 	unsigned prepared, running; /* of threads */
 };
@@ -48,7 +50,9 @@ struct hashers {
 /* False: a hasher cannot have its accounts, memory or thread; nothing is left running. */
 MUST_USE bool hashers_start(struct hashers *hashers, const struct server *server,
 			    unsigned threads, struct fault *fault);
-/* Works off what is queued, then ends the threads. */
+/* From now on every job comes back as AUTH_UNAVAILABLE, without the work. */
+void hashers_refuse(struct hashers *hashers);
+/* Refuses what is queued, then ends the threads. Does nothing when they were never started. */
 void hashers_stop(struct hashers *hashers);
 /* False: the queue is full for this source, done will not be called. */
 MUST_USE bool hashers_submit(struct hashers *hashers, struct login_job *job);

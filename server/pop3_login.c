@@ -83,12 +83,12 @@ static void end_login(struct pop3_connection *c)
 static void log_failure(const struct pop3_connection *c)
 {
 	const struct login_job *job = c->login;
-	bool refused = job->verdict == AUTH_REFUSED;
+	bool expected = job->verdict == AUTH_REFUSED || atomic_load(&c->base.server->draining);
 	struct log_line line;
 	char peer[PEER_TEXT_MAX];
 
 	peer_text(&c->base.peer, peer, sizeof peer);
-	log_begin(&line, refused ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "auth-fail");
+	log_begin(&line, expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "auth-fail");
 	log_word(&line, "protocol", "pop3");
 	log_word(&line, "peer", peer);
 	log_number(&line, "session", c->base.session);

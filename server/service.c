@@ -222,8 +222,9 @@ static bool start_all(struct service *s, const struct config *config, struct fau
 }
 
 /*
- * What is there, in the order that keeps promises: the threads that serve sessions, then the
- * writers with all that is queued, and the shared set last, since their last jobs may still arm.
+ * What is there, in the order that keeps promises: the threads that serve sessions, then those
+ * that work for them, the writers with all that is queued, and the shared set last, since the
+ * last jobs may still arm.
  */
 static void take_down(struct service *s)
 {
@@ -231,9 +232,9 @@ static void take_down(struct service *s)
 
 	control_stop(&s->control);
 	housekeeper_stop(&s->housekeeper);
-	hashers_stop(&server->hashers);
 	acceptor_stop(&s->acceptor);
 	pool_stop(&s->pool, server);
+	hashers_stop(&server->hashers);
 	store_close(&server->store);
 	listeners_close(&server->listeners);
 	free(s->accepting);

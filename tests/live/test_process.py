@@ -135,6 +135,18 @@ class Process(LiveTest):
         with server.login() as pop3:
             self.assert_kept(pop3.multi("RETR 1"), MESSAGE)
 
+    def test_sigterm_waits_for_no_refused_login(self):
+        """Its answer would be due in a minute; nobody hears it any more."""
+        server = self.serve(login_failure_ms=60000, drain_seconds=0, workers=1, hashers=1)
+        with wire.Pop3(server.pop3) as pop3:
+            pop3.ok("USER ann@example.test")
+            pop3.send(b"PASS wrong\r\n")
+            server.login().quit()  # whose password is looked at after the other one
+            server.signal(signal.SIGTERM)
+            self.assertEqual(pop3.rest(), b"")
+        self.assertEqual(server.wait(), 0)
+        self.assertFalse([line for line in server.log if "drain-incomplete" in line])
+
     def test_acknowledged_delivery_survives_kill_9(self):
         server = self.serve()
         server.deliver("ann@example.test", MESSAGE)

@@ -149,7 +149,7 @@ static void submit_past_the_source_limit_says_no(void **state)
 	hashers_stop(&hashers);
 }
 
-static void stop_with_queued_jobs_answers_them_all(void **state)
+static void stop_with_queued_jobs_refuses_them_without_the_work(void **state)
 {
 	static struct login_job jobs[8];
 	struct server server = { .started = 0 };
@@ -158,15 +158,21 @@ static void stop_with_queued_jobs_answers_them_all(void **state)
 	int answered;
 
 	(void)state;
-	assert_true(hashers_start(&hashers, &server, 2, &fault));
+	assert_true(hashers_start(&hashers, &server, 1, &fault));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
 		jobs[i] = job_of('a', false);
 		assert_true(hashers_submit(&hashers, &jobs[i]));
-		sem_post(&gate);
 	}
+	sem_wait(&begun);
+	hashers_refuse(&hashers);
+	/* What has begun goes on to its end; nothing else is begun. */
+	sem_post(&gate);
 	hashers_stop(&hashers);
 	sem_getvalue(&finished, &answered);
 	assert_int_equal(answered, ARRAY_SIZE(jobs));
+	assert_int_equal(jobs[0].verdict, AUTH_OK);
+	for (size_t i = 1; i < ARRAY_SIZE(jobs); i++)
+		assert_int_equal(jobs[i].verdict, AUTH_UNAVAILABLE);
 }
 
 static void start_without_accounts_fails(void **state)
@@ -187,7 +193,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(queue_one_source_floods_others_take_turns, set_up),
 		cmocka_unit_test_setup(submit_past_the_source_limit_says_no, set_up),
-		cmocka_unit_test_setup(stop_with_queued_jobs_answers_them_all, set_up),
+		cmocka_unit_test_setup(stop_with_queued_jobs_refuses_them_without_the_work,
+				       set_up),
 		cmocka_unit_test_setup(start_without_accounts_fails, set_up),
 	};
 
