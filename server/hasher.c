@@ -50,35 +50,81 @@ static struct hasher_source *add_source(struct hashers *hashers, const struct so
 	return added;
 }
 
-/* With the mutex held. */
-static bool enqueue(struct hashers *hashers, struct login_job *job)
+static void append(struct hasher_source *source, struct login_job *job)
 {
-	struct hasher_source *source = find_source(hashers, &job->source);
-
-	if (hashers->queued >= HASHER_QUEUE)
-		return false;
-	if (source == NULL)
-		source = add_source(hashers, &job->source);
-	if (source == NULL || (source->n >= HASHER_QUEUE_PER_PREFIX && !job->local))
-		return false;
 	job->next = NULL;
 	*source->end = job;
 	source->end = &job->next;
 	source->n++;
-	hashers->queued++;
-	return true;
 }
 
-bool hashers_submit(struct hashers *hashers, struct login_job *job)
+static struct login_job *take_last(struct hasher_source *source)
 {
-	bool taken;
+	struct login_job **at = &source->first;
+	struct login_job *last;
+
+	while ((*at)->next != NULL)
+		at = &(*at)->next;
+	last = *at;
+	*at = NULL;
+	source->end = at;
+	source->n--;
+	return last;
+}
+
+static struct hasher_source *longest(const struct hashers *hashers)
+{
+	struct hasher_source *most = hashers->turn;
+
+	for (struct hasher_source *s = hashers->turn; s != NULL; s = s->next)
+		if (s->n > most->n)
+			most = s;
+	return most;
+}
+
+/*
+ * With the mutex held: the job that finds no place, or NULL. A full queue takes its newest from
+ * the source that has most, where that leaves it no less than the newcomer's source then has.
+ */
+static struct login_job *enqueue(struct hashers *hashers, struct login_job *job)
+{
+	struct hasher_source *source = find_source(hashers, &job->source);
+	struct login_job *without = NULL;
+
+	if (hashers->queued >= HASHER_QUEUE) {
+		struct hasher_source *most = longest(hashers);
+
+		if (most->n < 2 || (source != NULL && most->n < source->n + 2))
+			return job;
+		without = take_last(most);
+		hashers->queued--;
+	}
+	if (source == NULL)
+		source = add_source(hashers, &job->source);
+	if (source == NULL)
+		return job;
+	append(source, job);
+	hashers->queued++;
+	return without;
+}
+
+static void give_up(struct login_job *job, const char *reason)
+{
+	job->verdict = AUTH_UNAVAILABLE;
+	job->result.reason = reason;
+	job->done(job);
+}
+
+void hashers_submit(struct hashers *hashers, struct login_job *job)
+{
+	struct login_job *without;
 
 	pthread_mutex_lock(&hashers->mutex);
-	taken = enqueue(hashers, job);
-	if (taken)
-		pthread_cond_signal(&hashers->work);
+	without = enqueue(hashers, job);
+	pthread_cond_signal(&hashers->work);
 	pthread_mutex_unlock(&hashers->mutex);
-	return taken;
+	if (without != NULL)
+		give_up(without, "queue-full");
 }
 
 /* The next job of the source whose turn it is; NULL when the threads are to end. */
@@ -106,13 +152,6 @@ static struct login_job *next_job(struct hashers *hashers)
 	}
 	pthread_mutex_unlock(&hashers->mutex);
 	return job;
-}
-
-static void give_up(struct login_job *job, const char *reason)
-{
-	job->verdict = AUTH_UNAVAILABLE;
-	job->result.reason = reason;
-	job->done(job);
 }
 
 static void verify(struct hasher *hasher, struct login_job *job)

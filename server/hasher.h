@@ -1,7 +1,7 @@
 /*
  * Hashers: the few threads that verify credentials, deliberately slow work that no worker waits
- * for. Their queue is bounded and fair: sources (net/peer.h) take turns, so that one that floods
- * the queue delays only itself.
+ * for. Their queue is bounded and fair: sources (net/peer.h) take turns, and a full queue gives up
+ * a job of the source that has most, so that one that floods the queue harms only itself.
  */
 #ifndef RESTANTE_HASHER_H
 #define RESTANTE_HASHER_H
@@ -16,10 +16,9 @@
 struct server;
 struct hasher_source;
 
-/* One login. Owned by the session; the queue's until done is called, by a hasher. */
+/* One login. Owned by the session; the queue's until done is called, by whatever thread. */
 struct login_job {
 	struct source source;
-	bool local; /* not bounded by source: a proxy or webmail stands for many */
 	struct auth_request request; /* its texts stay valid until done */
 	enum auth_verdict verdict;
 	struct auth_result result;
@@ -54,7 +53,7 @@ MUST_USE bool hashers_start(struct hashers *hashers, const struct server *server
 void hashers_refuse(struct hashers *hashers);
 /* Refuses what is queued, then ends the threads. Does nothing when they were never started. */
 void hashers_stop(struct hashers *hashers);
-/* False: the queue is full for this source, done will not be called. */
-MUST_USE bool hashers_submit(struct hashers *hashers, struct login_job *job);
+/* The caller's last touch. Where the queue is full, this job or another is AUTH_UNAVAILABLE. */
+void hashers_submit(struct hashers *hashers, struct login_job *job);
 
 #endif

@@ -16,7 +16,7 @@
 /* How often a waiting login looks at the lock, beside being woken when it is released. */
 #define LOCK_RETRY_MILLISECONDS 250
 
-/* A hasher's thread. Refusals all come late by the clock, whatever made them. */
+/* Mostly a hasher's thread. Refusals all come late by the clock, whatever made them. */
 static void verified(struct login_job *job)
 {
 	struct pop3_connection *c = job->context;
@@ -42,7 +42,6 @@ enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_ac
 		return RUN_NEED_INPUT;
 	}
 	job->source = peer_source(&c->base.peer);
-	job->local = peer_is_local(&c->base.peer);
 	job->request.method = action->method == POP3_BY_APOP ? AUTH_APOP : AUTH_PASS;
 	job->request.user = action->user;
 	job->request.secret = action->secret;
@@ -61,11 +60,7 @@ void pop3_login_park(struct pop3_connection *c)
 	int64_t retry;
 
 	if (c->phase == LOGIN_VERIFYING) {
-		if (hashers_submit(&server->hashers, c->login))
-			return;
-		c->login->verdict = AUTH_UNAVAILABLE;
-		c->login->result.reason = "queue-full";
-		verified(c->login);
+		hashers_submit(&server->hashers, c->login);
 		return;
 	}
 	retry = clock_monotonic_ms() + LOCK_RETRY_MILLISECONDS;

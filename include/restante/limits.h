@@ -73,8 +73,7 @@
 #define LMTP_READ_OCTETS 65536   /* at once: message text wants large reads */
 #define OUTPUT_BACKLOG 65536     /* reply octets kept for a socket that takes none */
 #define HASHER_THREADS 2
-#define HASHER_QUEUE 1024                    /* waiting logins, all sources together */
-#define HASHER_QUEUE_PER_PREFIX 64           /* ... and of one source prefix: fairness */
+#define HASHER_QUEUE 1024                    /* waiting logins */
 #define DELIVERY_MEMORY (UINT64_C(64) << 20) /* buffers of messages being received, together */
 #define DRAIN_SECONDS 10
 #define LOGIN_FAILURE_MILLISECONDS 1000  /* a failed login is answered no earlier than this */

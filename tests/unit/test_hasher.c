@@ -71,10 +71,10 @@ static void done(struct login_job *job)
 	sem_post(&finished);
 }
 
-static struct login_job job_of(char who, bool local)
+static struct login_job job_of(char who)
 {
 	static const char names[] = "abcdefghijklmnopqrstuvwxyz";
-	struct login_job job = { .local = local, .done = done };
+	struct login_job job = { .done = done };
 
 	job.source.family = 2;
 	job.source.prefix[0] = (unsigned char)who;
@@ -101,8 +101,8 @@ static void queue_one_source_floods_others_take_turns(void **state)
 	(void)state;
 	assert_true(hashers_start(&hashers, &server, 1, &fault));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
-		jobs[i] = job_of(who[i], false);
-		assert_true(hashers_submit(&hashers, &jobs[i]));
+		jobs[i] = job_of(who[i]);
+		hashers_submit(&hashers, &jobs[i]);
 		/* The first is taken before the others come: the order is then certain. */
 		if (i == 0)
 			sem_wait(&begun);
@@ -116,9 +116,9 @@ static void queue_one_source_floods_others_take_turns(void **state)
 	assert_string_equal(order, "aabcabaaaaaa");
 }
 
-static void submit_past_the_source_limit_says_no(void **state)
+static void submit_to_a_full_queue_takes_from_who_has_most(void **state)
 {
-	static struct login_job jobs[HASHER_QUEUE + 2];
+	static struct login_job jobs[HASHER_QUEUE + 5];
 	struct server server = { .started = 0 };
 	struct hashers hashers;
 	struct fault fault = { "" };
@@ -126,27 +126,58 @@ static void submit_past_the_source_limit_says_no(void **state)
 
 	(void)state;
 	assert_true(hashers_start(&hashers, &server, 1, &fault));
-	jobs[n] = job_of('z', false);
-	assert_true(hashers_submit(&hashers, &jobs[n++]));
+	jobs[n] = job_of('z');
+	hashers_submit(&hashers, &jobs[n++]);
 	sem_wait(&begun);
-	for (int i = 0; i < HASHER_QUEUE_PER_PREFIX; i++) {
-		jobs[n] = job_of('a', false);
-		assert_true(hashers_submit(&hashers, &jobs[n++]));
+	while (n < HASHER_QUEUE + 1) {
+		jobs[n] = job_of('a');
+		hashers_submit(&hashers, &jobs[n++]);
 	}
-	jobs[n] = job_of('a', false);
-	assert_false(hashers_submit(&hashers, &jobs[n]));
-	/* Another source still gets in, and a local one up to the whole queue. */
-	for (int i = HASHER_QUEUE_PER_PREFIX; i < HASHER_QUEUE; i++) {
-		jobs[n] = job_of('b', true);
-		assert_true(hashers_submit(&hashers, &jobs[n++]));
+	/* The flood's own next one is refused; another source takes the place of its newest. */
+	jobs[n] = job_of('a');
+	hashers_submit(&hashers, &jobs[n++]);
+	assert_int_equal(jobs[n - 1].verdict, AUTH_UNAVAILABLE);
+	assert_string_equal(jobs[n - 1].result.reason, "queue-full");
+	for (int i = 0; i < 2; i++) {
+		jobs[n] = job_of('b');
+		hashers_submit(&hashers, &jobs[n++]);
+		assert_int_equal(jobs[HASHER_QUEUE - i].verdict, AUTH_UNAVAILABLE);
 	}
-	jobs[n] = job_of('c', true);
-	assert_false(hashers_submit(&hashers, &jobs[n]));
+	jobs[n] = job_of('a');
+	hashers_submit(&hashers, &jobs[n++]);
+	assert_int_equal(jobs[n - 1].verdict, AUTH_UNAVAILABLE);
 	for (size_t i = 0; i < n; i++)
 		sem_post(&gate);
 	for (size_t i = 0; i < n; i++)
 		sem_wait(&finished);
 	hashers_stop(&hashers);
+	assert_int_equal(order_n, HASHER_QUEUE + 1);
+	assert_memory_equal(order, "zababaa", 7);
+}
+
+static void submit_to_a_queue_full_of_many_sources_is_refused(void **state)
+{
+	static struct login_job jobs[HASHER_QUEUE + 2];
+	struct server server = { .started = 0 };
+	struct hashers hashers;
+	struct fault fault = { "" };
+
+	(void)state;
+	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+		jobs[i] = job_of('a');
+		memcpy(&jobs[i].source.prefix, &i, sizeof i);
+		hashers_submit(&hashers, &jobs[i]);
+		if (i == 0)
+			sem_wait(&begun);
+	}
+	assert_int_equal(jobs[HASHER_QUEUE + 1].verdict, AUTH_UNAVAILABLE);
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		sem_post(&gate);
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		sem_wait(&finished);
+	hashers_stop(&hashers);
+	assert_int_equal(order_n, HASHER_QUEUE + 1);
 }
 
 static void stop_with_queued_jobs_refuses_them_without_the_work(void **state)
@@ -160,8 +191,8 @@ static void stop_with_queued_jobs_refuses_them_without_the_work(void **state)
 	(void)state;
 	assert_true(hashers_start(&hashers, &server, 1, &fault));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
-		jobs[i] = job_of('a', false);
-		assert_true(hashers_submit(&hashers, &jobs[i]));
+		jobs[i] = job_of('a');
+		hashers_submit(&hashers, &jobs[i]);
 	}
 	sem_wait(&begun);
 	hashers_refuse(&hashers);
@@ -192,7 +223,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(queue_one_source_floods_others_take_turns, set_up),
-		cmocka_unit_test_setup(submit_past_the_source_limit_says_no, set_up),
+		cmocka_unit_test_setup(submit_to_a_full_queue_takes_from_who_has_most, set_up),
+		cmocka_unit_test_setup(submit_to_a_queue_full_of_many_sources_is_refused,
+				       set_up),
 		cmocka_unit_test_setup(stop_with_queued_jobs_refuses_them_without_the_work,
 				       set_up),
 		cmocka_unit_test_setup(start_without_accounts_fails, set_up),
