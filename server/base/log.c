@@ -23,12 +23,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define RING_OCTETS ((size_t)1 << 20)
 /* "2024-01-02T03:04:05.678Z warning " is the longest prefix. */
 #define PREFIX_MAX 64
-/* How long a stuck reader is waited for once the log is being stopped. */
+/* How long a reader is waited for, in all, once the log is being stopped. */
 #define STOP_WAIT_MS 2000
 
 struct record {
@@ -53,7 +54,7 @@ static pthread_mutex_t direct = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int target = LOG_TO_STDERR;
 static atomic_int highest = LOG_LEVEL_INFO;
 static atomic_bool to_journal;
-static atomic_bool give_up;
+static _Atomic int64_t give_up_at; /* monotonic ms; 0 = never */
 
 static const struct {
 	const char *name;
@@ -112,18 +113,30 @@ static size_t write_prefix(char *to, size_t cap, const struct record *record)
 	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
 }
 
+/* How long to wait for room before looking again; 0 = no more. */
+static int patience_ms(void)
+{
+	int64_t until = atomic_load(&give_up_at);
+	int64_t left = until - clock_monotonic_ms();
+
+	if (until == 0 || left > 100)
+		return 100;
+	return left > 0 ? (int)left : 0;
+}
+
 /* Waits for room; false when the log is being stopped and the reader takes nothing. */
 static bool stderr_has_room(void)
 {
 	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
-	int waited = 0;
 
-	while (poll(&fd, 1, 100) == 0) {
-		waited += 100;
-		if (atomic_load(&give_up) && waited >= STOP_WAIT_MS)
+	for (;;) {
+		int patience = patience_ms();
+
+		if (poll(&fd, 1, patience) != 0)
+			return true;
+		if (patience == 0)
 			return false;
 	}
-	return true;
 }
 
 static void write_stderr(struct str octets)
@@ -261,7 +274,7 @@ bool log_start(void)
 	if (ring.octets == NULL)
 		return false;
 	ring.stopping = false;
-	atomic_store(&give_up, false);
+	atomic_store(&give_up_at, 0);
 	/* Signals are the main thread's; SIGPIPE must not end us when the reader has gone. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -284,7 +297,7 @@ void log_stop(void)
 		return;
 	}
 	ring.stopping = true;
-	atomic_store(&give_up, true);
+	atomic_store(&give_up_at, clock_monotonic_ms() + STOP_WAIT_MS);
 	pthread_cond_signal(&ring.filled);
 	pthread_mutex_unlock(&ring.lock);
 	pthread_join(ring.thread, NULL);

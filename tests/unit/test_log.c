@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* Standard error, redirected into a pipe for the length of a test. */
@@ -309,6 +310,32 @@ static void log_ring_full_counts_what_it_drops(void **state)
 	assert_int_equal(seen + dropped, 2000);
 }
 
+static void log_stop_with_a_stuck_reader_gives_up_once(void **state)
+{
+	struct log_line line;
+	char word[901];
+	int64_t begin;
+	char *text;
+
+	(void)state;
+	memset(word, 'x', sizeof word - 1);
+	word[sizeof word - 1] = '\0';
+	capture();
+	assert_true(log_start());
+	for (unsigned i = 0; i < 2000; i++) {
+		log_begin(&line, LOG_LEVEL_INFO, "flood");
+		log_word(&line, "x", word);
+		log_end(&line);
+	}
+	/* Not once for each of the ring's many batches. */
+	begin = clock_monotonic_ms();
+	log_stop();
+	assert_true(clock_monotonic_ms() - begin < 10000);
+	text = captured();
+	assert_non_null(strstr(text, " info flood x=xxx"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +348,7 @@ int main(void)
 		cmocka_unit_test(log_fault_is_quoted),
 		cmocka_unit_test(log_with_thread_keeps_every_line_in_order),
 		cmocka_unit_test(log_ring_full_counts_what_it_drops),
+		cmocka_unit_test(log_stop_with_a_stuck_reader_gives_up_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
