@@ -120,13 +120,17 @@ static void reload(struct service *service, const char *path, struct kept **kept
 {
 	struct fault fault = { "" };
 	struct kept *next = calloc(1, sizeof *next);
+	const struct kept *first = *kept;
 
+	/* What the server was started with stays in force, however often others were read. */
+	while (first->before != NULL)
+		first = first->before;
 	notify_reloading();
 	if (next == NULL || !config_read(path, &next->config, &fault)) {
 		free(next);
 		log_fault(LOG_LEVEL_ERROR, "reload-failed", &fault);
 	} else {
-		config_needs_restart((*kept)->config, next->config, log_fixed, NULL);
+		config_needs_restart(first->config, next->config, log_fixed, NULL);
 		next->before = *kept;
 		*kept = next;
 		configure_log(next->config);

@@ -2,8 +2,8 @@
 """lint.docs: the documents are true where a program can tell.
 
 Every file that a document names exists, and every name of the code in ARCHITECTURE.md; defaults are
-as restante.conf(5) says; every option of the configuration is in restante.conf(5);
-every command and option of the tool is in restante(1).
+as restante.conf(5) says; every option of the configuration is in restante.conf(5); every command and
+option of the tool is in restante(1); every event of the log is in restanted(8).
 """
 import re
 
@@ -19,6 +19,11 @@ EXAMPLE_VALUE = re.compile(r"^\t?([a-z_0-9]+) = (.*)$", re.MULTILINE)
 # Rows of the tables in server/config_options.c and admin/commands.c.
 CONFIG_OPTION = re.compile(r'^\t\{ "([a-z_0-9]+)", OPTION_', re.MULTILINE)
 COMMAND = re.compile(r'^\t\{ "([a-z -]+)", "', re.MULTILINE)
+FIXED_OPTION = re.compile(r'^\t\{ "([a-z_0-9]+)", OPTION_(?:(?!\n\t\{).)*?\.fixed = true',
+                          re.MULTILINE | re.DOTALL)
+# What is logged, up to the end of the call; an event is the word that a string begins with.
+LOGGED = re.compile(r"\b(?:log_begin|log_event|log_fault|store_say)\(([^;{]*);")
+EVENT = re.compile(r'"([a-z][a-z_-]+)[ "]')
 TOOL_OPTION = re.compile(r'^\t\[OPTION_\w+\] = \{ "([a-z-]+)"', re.MULTILINE)
 
 
@@ -94,8 +99,29 @@ def table_findings(page, source, pattern, prefix=""):
             yield f"docs/man/{page}: says nothing about {prefix}{word} of {source}"
 
 
+def reload_findings():
+    """restante.conf(5) says "at start" of the options that a reload leaves alone, and only there."""
+    fixed = FIXED_OPTION.findall(text("server/config_options.c"))
+    for item in manual("restante.conf.5").split("\n.It Cm ")[1:]:
+        name = item.split()[0]
+        said = re.search(r"\bat start\b", item.split("\n.El")[0], re.IGNORECASE) is not None
+        if said != (name in fixed):
+            yield f"docs/man/restante.conf.5: is wrong about a reload that changes {name}"
+
+
+def event_findings():
+    for path in files(".c"):
+        if path.parts[0] in ("server", "store", "auth"):
+            for call in LOGGED.findall(text(path)):
+                for event in EVENT.findall(call):
+                    if not re.search(rf"(?<![\w-]){event}(?![\w-])", manual("restanted.8")):
+                        yield f"docs/man/restanted.8: says nothing about {event} of {path}"
+
+
 def findings():
     yield from document_findings()
+    yield from reload_findings()
+    yield from event_findings()
     yield from table_findings("restante.conf.5", "server/config_options.c", CONFIG_OPTION)
     yield from table_findings("restante.1", "admin/commands.c", COMMAND)
     yield from table_findings("restante.1", "admin/commands.c", TOOL_OPTION, "--")

@@ -103,6 +103,17 @@ class Process(LiveTest):
         server.stop()
         self.assertFalse([line for line in server.log if re.search(r"session .*protocol=", line)])
 
+    def test_sighup_tells_each_time_what_needs_a_restart(self):
+        """Read twice, the new value is still not in force."""
+        server = self.serve(connections_per_prefix=3)
+        server.options.update(workers=3, connections_per_prefix=4)
+        server.configure()
+        for count in (1, 2):
+            server.signal(signal.SIGHUP)
+            server.wait_log(r"notice reload$", count)
+        told = [line.split()[-1] for line in server.log if "reload-needs-restart" in line]
+        self.assertEqual(told, ["option=workers"] * 2)
+
     def test_sighup_with_bad_file_keeps_the_old_configuration(self):
         server = self.serve()
         server.config.write_text("workers = many\n")
