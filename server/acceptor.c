@@ -102,7 +102,7 @@ static void admit(struct acceptor *a, const struct acceptor_listener *listener, 
 	struct connection *c;
 
 	peer_from_sockaddr(&peer, address);
-	stream_prepare(fd, listener->tcp, server_config(server)->pop3_inactivity_seconds);
+	stream_prepare(fd, listener->tcp);
 	switch (table_admits(&server->table, &peer)) {
 	case TABLE_FULL:
 		refuse(a, fd, listener, &peer, "connections");

@@ -21,7 +21,7 @@ struct acceptor {
 	struct acceptor_listener *listeners; /* borrowed; closed by the caller after stop */
 	size_t n;
 	int epoll;
-	int wake;    /* eventfd: stop, or look at `closed` */
+	int wake;    /* eventfd: stop, or look at server->draining */
 	bool paused; /* no descriptor left: listening stops until a connection has gone */
 	atomic_bool stopping;
 	pthread_t thread;

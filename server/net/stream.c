@@ -55,7 +55,7 @@ static void option(int fd, int level, int name, int value)
 	(void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-void stream_prepare(int fd, bool tcp, unsigned inactivity_seconds)
+void stream_prepare(int fd, bool tcp)
 {
 	if (!tcp)
 		return;
@@ -64,5 +64,4 @@ void stream_prepare(int fd, bool tcp, unsigned inactivity_seconds)
 	option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
 	option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 20);
 	option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
-	option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)inactivity_seconds * 1000);
 }

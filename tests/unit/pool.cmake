@@ -1,5 +1,6 @@
 unit_test(message_id restante_pool)
 unit_test(peer restante_net)
+unit_test(stream restante_net)
 unit_test(admission restante_pool)
 unit_test(timers restante_pool)
 unit_test(table restante_pool)
