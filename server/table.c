@@ -58,6 +58,7 @@ bool table_open(struct table *table, uint32_t capacity, unsigned per_source)
 	    pthread_mutex_init(&table->mutex, NULL) != 0) {
 		free(table->slots);
 		free(table->free_slots);
+		table->slots = NULL;
 		return false;
 	}
 	for (uint32_t i = 0; i < capacity; i++)

@@ -12,6 +12,17 @@
 
 static const struct takeover_rule rule = { .idle = 60000, .idle_marked = 600000 };
 
+/* Which call of calloc from now on fails; 0 = none. */
+static unsigned failing;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return failing > 0 && --failing == 0 ? NULL : __real_calloc(n, size);
+}
+
 static struct peer peer_of(const char *text)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
@@ -223,6 +234,19 @@ static void takeover_while_octets_are_unsent_is_refused(void **state)
 	table_close(&table);
 }
 
+static void open_without_memory_leaves_nothing_to_close(void **state)
+{
+	struct table table;
+
+	(void)state;
+	for (unsigned nth = 1; nth <= 2; nth++) {
+		failing = nth;
+		assert_false(table_open(&table, 4, 1));
+		failing = 0;
+		table_close(&table);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +257,7 @@ int main(void)
 		cmocka_unit_test(sweep_while_reader_makes_progress_spares_it),
 		cmocka_unit_test(takeover_by_idleness_and_marks),
 		cmocka_unit_test(takeover_while_octets_are_unsent_is_refused),
+		cmocka_unit_test(open_without_memory_leaves_nothing_to_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
