@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import AS_ROOT, HAS_IPV6, PASSWORD, PROGRAMS, LiveTest
+from harness import AS_ROOT, HAS_IPV6, PASSWORD, PROGRAMS, UNPRIVILEGED, LiveTest
 import wire
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
@@ -166,6 +166,39 @@ class Process(LiveTest):
         server.start()
         with server.login() as pop3:
             self.assert_kept(pop3.multi("RETR 1"), MESSAGE)
+
+    def test_connections_are_lowered_to_what_open_files_allow(self):
+        server = self.server(workers=2, connections=1000, login_seconds=3600)
+        server.start(["prlimit", "--nofile=200"])
+        server.add_user("ann")
+        limit = int(server.wait_log(r"connections-lowered configured=1000 connections=(\d+) ")[1])
+        held = [wire.Pop3(server.pop3) for _ in range(limit)]
+        try:
+            with socket.create_connection(server.pop3) as late, late.makefile("rb") as replies:
+                self.assertTrue(replies.read().startswith(b"-ERR [SYS/TEMP] "))
+            # What is left is enough for the databases.
+            held[-1].login("ann@example.test", PASSWORD)
+            self.assertEqual(held[-1].stat()[0], 0)
+        finally:
+            for pop3 in held:
+                pop3.close()
+
+    def test_without_descriptors_listening_pauses_and_goes_on(self):
+        server = self.serve()
+        limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+        before = re.search(r"^Max open files +(\d+)", limits, re.MULTILINE)[1]
+
+        def limit(number):
+            subprocess.run(["prlimit", f"--pid={server.process.pid}", f"--nofile={number}:"],
+                           check=True, **UNPRIVILEGED)
+
+        limit(3)
+        with socket.create_connection(server.pop3) as waiting:
+            server.wait_log(r"warning listening-paused reason=descriptors$")
+            limit(before)
+            self.assertTrue(waiting.recv(100).startswith(b"+OK"))
+        with server.login() as pop3:
+            pop3.quit()
 
     def check(self, content):
         """`restanted --check-config` on a file of this content."""
