@@ -1,5 +1,6 @@
 # restanted below its threads: log, configuration, sockets, privileges, control, housekeeping.
 unit_test(log restante_base Threads::Threads)
+target_link_options(test_log PRIVATE -Wl,--wrap=syslog,--wrap=__syslog_chk)
 unit_test(words restante_base)
 unit_test(config restante_config restante_base)
 target_compile_definitions(test_config PRIVATE

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -188,6 +189,52 @@ static void log_to_the_journal_has_a_priority(void **state)
 	log_configure(LOG_TO_STDERR, LOG_LEVEL_INFO);
 }
 
+/* What syslog(3) was given last. */
+static int syslog_priority = -1;
+static char syslog_text[LOG_LINE_MAX + 1];
+
+PRINTF_LIKE(2, 3) void __wrap_syslog(int priority, const char *format, ...);
+PRINTF_LIKE(3, 4) void __wrap___syslog_chk(int priority, int flag, const char *format, ...);
+
+void __wrap_syslog(int priority, const char *format, ...)
+{
+	va_list arguments;
+
+	syslog_priority = priority;
+	va_start(arguments, format);
+	(void)vsnprintf(syslog_text, sizeof syslog_text, format, arguments);
+	va_end(arguments);
+}
+
+/* The same under _FORTIFY_SOURCE. */
+void __wrap___syslog_chk(int priority, int flag, const char *format, ...)
+{
+	va_list arguments;
+
+	(void)flag;
+	syslog_priority = priority;
+	va_start(arguments, format);
+	(void)vsnprintf(syslog_text, sizeof syslog_text, format, arguments);
+	va_end(arguments);
+}
+
+static void log_to_syslog_has_facility_and_priority(void **state)
+{
+	struct log_line line;
+
+	(void)state;
+	log_configure(LOG_TO_SYSLOG, LOG_LEVEL_INFO);
+	assert_true(log_start());
+	log_begin(&line, LOG_LEVEL_WARNING, "event");
+	log_quoted(&line, "user", STR("%n%s\n"));
+	log_end(&line);
+	log_event(LOG_LEVEL_DEBUG, "not-wanted");
+	log_stop();
+	log_configure(LOG_TO_STDERR, LOG_LEVEL_INFO);
+	assert_int_equal(syslog_priority, LOG_MAIL | LOG_WARNING);
+	assert_string_equal(syslog_text, "event user=\"%n%s\\x0a\"");
+}
+
 static void log_fault_is_quoted(void **state)
 {
 	struct fault fault;
@@ -345,6 +392,7 @@ int main(void)
 		cmocka_unit_test(line_full_is_marked_and_takes_no_more),
 		cmocka_unit_test(log_without_thread_writes_a_dated_line),
 		cmocka_unit_test(log_to_the_journal_has_a_priority),
+		cmocka_unit_test(log_to_syslog_has_facility_and_priority),
 		cmocka_unit_test(log_fault_is_quoted),
 		cmocka_unit_test(log_with_thread_keeps_every_line_in_order),
 		cmocka_unit_test(log_ring_full_counts_what_it_drops),
