@@ -1,6 +1,6 @@
 /*
  * The state of one POP3 connection, shared by the driver's files: pop3_driver.c (actions),
- * pop3_login.c (from credentials to an open maildrop), pop3_finish.c (end and log line).
+ * pop3_login.c (from credentials to an open maildrop), pop3_finish.c (end and log lines).
  */
 #ifndef RESTANTE_POP3_CONNECTION_H
 #define RESTANTE_POP3_CONNECTION_H
@@ -70,6 +70,9 @@ void pop3_login_settle(struct pop3_connection *c);
 
 /* The maildrop is given up without UPDATE, or after it. */
 void pop3_mailbox_release(struct pop3_connection *c);
+/* An error line about the session's maildrop. */
+void pop3_log_trouble(const struct pop3_connection *c, const char *event,
+		      const struct fault *fault);
 /* The outcome of QUIT's update: counts what it deleted, logs why it failed. */
 void pop3_account_for_update(struct pop3_connection *c);
 /* Frees what the session holds and writes its line. */

@@ -34,18 +34,6 @@ static const enum pop3_status status_of[] = {
 };
 static_assert(ARRAY_SIZE(status_of) == STORE_STATUS_COUNT, "status without a reply");
 
-static void log_trouble(const struct pop3_connection *c, const char *event,
-			const struct fault *fault)
-{
-	struct log_line line;
-
-	log_begin(&line, LOG_LEVEL_ERROR, event);
-	log_number(&line, "session", c->base.session);
-	log_quoted(&line, "maildrop", str_of(c->mailbox->address));
-	log_quoted(&line, "why", str_of(fault->text));
-	log_end(&line);
-}
-
 /*
  * "<random.time@host>": 128 random bits make it differ for every greeting (RFC 1939 section 7). A
  * name too long for it is left out, not cut: "host." is no domain to RFC 822.
@@ -100,7 +88,7 @@ static enum store_status find(struct worker *worker, struct pop3_connection *c, 
 						    &c->mailbox->message, &fault);
 
 	if (status != STORE_OK && status != STORE_NOT_FOUND)
-		log_trouble(c, "maildrop-trouble", &fault);
+		pop3_log_trouble(c, "maildrop-trouble", &fault);
 	return status;
 }
 
@@ -164,7 +152,7 @@ static void do_rows(struct worker *worker, struct pop3_connection *c,
 
 	c->broken = status != STORE_OK;
 	if (status != STORE_OK)
-		log_trouble(c, "maildrop-trouble", &fault);
+		pop3_log_trouble(c, "maildrop-trouble", &fault);
 	for (size_t i = 0; i < n; i++)
 		rows[i] = message_for_machine(&found[i]);
 	/* The list's first line has promised all of it: trouble now ends the session. */
@@ -186,7 +174,7 @@ static void do_octets(struct worker *worker, struct pop3_connection *c,
 
 	c->broken = status != STORE_OK;
 	if (status != STORE_OK)
-		log_trouble(c, "message-trouble", &fault);
+		pop3_log_trouble(c, "message-trouble", &fault);
 	pop3_report_octets(&c->machine, status == STORE_OK ? POP3_DONE : POP3_BROKEN,
 			   (struct str){ worker->body, n }, out);
 	/* TOP may have sent less than was read for it. */
@@ -239,7 +227,7 @@ void pop3_account_for_update(struct pop3_connection *c)
 
 	c->mailbox->deleted = update->job.status == STORE_OK ? update->deleted : 0;
 	if (update->job.status != STORE_OK)
-		log_trouble(c, "update-failed", &update->job.fault);
+		pop3_log_trouble(c, "update-failed", &update->job.fault);
 }
 
 /* Back from the writer. A session that had lost its maildrop says nothing: it has been ended. */

@@ -1,4 +1,4 @@
-/* The end of a POP3 session: its lock, its memory, its one line in the log. */
+/* What a POP3 session leaves: its lock, its memory, its one line in the log, its troubles. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,6 +58,18 @@ static void settle_update(struct pop3_connection *c)
 		pop3_account_for_update(c);
 	free(mailbox->update);
 	mailbox->update = NULL;
+}
+
+void pop3_log_trouble(const struct pop3_connection *c, const char *event,
+		      const struct fault *fault)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_ERROR, event);
+	log_number(&line, "session", c->base.session);
+	log_quoted(&line, "maildrop", str_of(c->mailbox->address));
+	log_quoted(&line, "why", str_of(fault->text));
+	log_end(&line);
 }
 
 static void log_session(const struct pop3_connection *c, enum ending why)

@@ -165,7 +165,7 @@ static enum run_status open_maildrop(struct worker *worker, struct pop3_connecti
 		maildrop_open(worker->reader, &mailbox->key, &mailbox->maildrop, &fault);
 
 	if (status != STORE_OK) {
-		log_fault(LOG_LEVEL_ERROR, "maildrop-open", &fault);
+		pop3_log_trouble(c, "maildrop-open", &fault);
 		return give_up(c, status == STORE_FOREIGN ? POP3_PERMANENT : POP3_TEMPORARY,
 			       NULL, out);
 	}

@@ -2,9 +2,10 @@
 import hashlib
 import re
 import signal
+import sqlite3
 import unittest
 
-from harness import LiveTest
+from harness import PASSWORD, LiveTest
 import wire
 
 MESSAGE = b"Subject: TEXT-canary\r\nMessage-ID: <id-1@example.net>\r\n\r\nbody-canary\r\n"
@@ -114,6 +115,18 @@ class Logs(LiveTest):
         for line in lines:
             self.assertRegex(line, r' peer=local .* from="sender@example\.net" '
                                    r'client="client\.example\.net" message-id="<id-1@example\.net>"')
+
+    def test_maildrop_that_cannot_be_opened_is_named(self):
+        server = self.serve()
+        for path in server.data.glob("mail/mail-*.db"):
+            database = sqlite3.connect(path)
+            with database:
+                database.execute("ALTER TABLE mailbox RENAME TO elsewhere")
+            database.close()
+        with wire.Pop3(server.pop3) as pop3:
+            pop3.ok("USER ann@example.test")
+            self.assertRegex(pop3.err(f"PASS {PASSWORD}"), rb"\[SYS/(TEMP|PERM)\]")
+        server.wait_log(r'maildrop-open session=\d+ maildrop="ann@example\.test" why="')
 
     def test_clients_octets_cannot_forge_a_line(self):
         server = self.serve("ann", errors_before_login=100, login_attempts=100)
