@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -135,6 +136,15 @@ static void watch_listeners(struct acceptor *a, bool on)
 	}
 }
 
+/* For good. Clients are refused at once and do not wait in a backlog that nobody works off. */
+static void end_listening(struct acceptor *a)
+{
+	watch_listeners(a, false);
+	for (size_t i = 0; i < a->n; i++)
+		if (!a->listeners[i].inherited)
+			shutdown(a->listeners[i].fd, SHUT_RDWR);
+}
+
 /* No descriptor or memory: the backlog waits in the kernel until the next sweep. */
 static void pause_listening(struct acceptor *a, int why)
 {
@@ -184,7 +194,7 @@ static bool handle(struct acceptor *a, const struct epoll_event *event)
 	} else if (event->data.ptr == a) {
 		drain_eventfd(a->wake);
 		if (atomic_load(&a->server->draining))
-			watch_listeners(a, false);
+			end_listening(a);
 		return !atomic_load(&a->stopping);
 	} else if (!atomic_load(&a->server->draining)) {
 		accept_some(a, event->data.ptr);

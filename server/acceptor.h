@@ -14,6 +14,7 @@ struct acceptor_listener {
 	const struct protocol *protocol;
 	const char *name;
 	bool tcp;
+	bool inherited; /* the service manager's: it may go on listening */
 };
 
 struct acceptor {

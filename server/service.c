@@ -196,6 +196,7 @@ static bool start_accepting(struct service *s, struct fault *fault)
 					    : &pop3_protocol,
 			.name = listeners->items[i].config->name,
 			.tcp = listeners->items[i].tcp,
+			.inherited = listeners->items[i].inherited,
 		};
 	return acceptor_start(&s->acceptor, &s->server, s->accepting, listeners->n, fault);
 }

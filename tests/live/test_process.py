@@ -7,10 +7,18 @@ import socket
 import subprocess
 import unittest
 
-from harness import AS_ROOT, HAS_IPV6, PASSWORD, PROGRAMS, UNPRIVILEGED, LiveTest
+from harness import AS_ROOT, HAS_IPV6, PASSWORD, PROGRAMS, UNPRIVILEGED, LiveTest, wait_until
 import wire
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
+
+
+def can_connect(address):
+    try:
+        socket.create_connection(address).close()
+        return True
+    except ConnectionError:
+        return False
 
 
 class Process(LiveTest):
@@ -145,6 +153,19 @@ class Process(LiveTest):
         server.start()
         with server.login() as pop3:
             self.assert_kept(pop3.multi("RETR 1"), MESSAGE)
+
+    def test_sigterm_refuses_new_connections_at_once(self):
+        server = self.serve()
+        with wire.Lmtp(server.lmtp) as lmtp:
+            lmtp.envelope("a@example.net", ["ann@example.test"])
+            self.assertEqual(lmtp.code("DATA"), 354)  # keeps it draining
+            server.signal(signal.SIGTERM)
+            wait_until(lambda: not can_connect(server.pop3))
+            with self.assertRaises(ConnectionRefusedError):
+                wire.Lmtp(server.lmtp)
+            lmtp.send(wire.stuffed(MESSAGE))
+            self.assertEqual(lmtp.reply()[0], 250)
+        self.assertEqual(server.wait(), 0)
 
     def test_sigterm_waits_for_no_refused_login(self):
         """Its answer would be due in a minute; nobody hears it any more."""
