@@ -8,13 +8,17 @@
 #include <sys/socket.h>
 #include <linux/sockios.h>
 
-enum stream_status stream_read(int fd, char *to, size_t cap, size_t *n)
+#include "net/tls.h"
+
+enum stream_status stream_read(struct stream stream, char *to, size_t cap, size_t *n)
 {
 	ssize_t got;
 
+	if (stream.tls != NULL)
+		return tls_read(stream.tls, to, cap, n);
 	*n = 0;
 	do
-		got = recv(fd, to, cap, 0);
+		got = recv(stream.fd, to, cap, 0);
 	while (got < 0 && errno == EINTR);
 	if (got > 0) {
 		*n = (size_t)got;
@@ -25,10 +29,12 @@ enum stream_status stream_read(int fd, char *to, size_t cap, size_t *n)
 	return errno == EAGAIN ? STREAM_WAIT : STREAM_BROKEN;
 }
 
-enum stream_status stream_write(int fd, struct str *from)
+enum stream_status stream_write(struct stream stream, struct str *from)
 {
+	if (stream.tls != NULL)
+		return tls_write(stream.tls, from);
 	while (from->n > 0) {
-		ssize_t sent = send(fd, from->p, from->n, MSG_NOSIGNAL);
+		ssize_t sent = send(stream.fd, from->p, from->n, MSG_NOSIGNAL);
 
 		if (sent >= 0)
 			*from = str_from(*from, (size_t)sent);

@@ -1,5 +1,5 @@
 /*
- * The octets of one connection, never waiting. The place where TLS goes.
+ * The octets of one connection, in clear or through TLS, never waiting.
  */
 #ifndef RESTANTE_STREAM_H
 #define RESTANTE_STREAM_H
@@ -9,16 +9,23 @@
 #include "restante/compiler.h"
 #include "restante/str.h"
 
+struct tls; /* net/tls.h */
+
+struct stream {
+	int fd;
+	struct tls *tls; /* NULL = in clear */
+};
+
 enum stream_status {
 	STREAM_OK,
-	STREAM_WAIT,  /* nothing now: wait for the socket */
+	STREAM_WAIT,  /* nothing now: wait for the socket (see tls_wants_room) */
 	STREAM_END,   /* read: the peer has finished sending */
 	STREAM_BROKEN /* reset, timed out: nothing more either way */
 };
 
-MUST_USE enum stream_status stream_read(int fd, char *to, size_t cap, size_t *n);
+MUST_USE enum stream_status stream_read(struct stream stream, char *to, size_t cap, size_t *n);
 /* Takes what the socket takes off the front of *from: STREAM_OK when that is all of it. */
-MUST_USE enum stream_status stream_write(int fd, struct str *from);
+MUST_USE enum stream_status stream_write(struct stream stream, struct str *from);
 /* Octets that the kernel still holds for the peer; 0 when it cannot tell. */
 size_t stream_unsent(int fd);
 /*

@@ -18,7 +18,7 @@ ROOMS = {
     "server/base": ({SEAMS}, set()),
     "server/pop3": ({"server/base", SEAMS}, set()),
     "server/lmtp": ({"server/base", SEAMS}, set()),
-    "server/net": ({"server/base", SEAMS}, set()),
+    "server/net": ({"server/base", SEAMS}, {"openssl"}),
     "store": ({"server/base", SEAMS, "sql"}, {"sqlite", "uthash"}),
     "auth": ({"server/base", SEAMS, "sql"}, {"sqlite", "openssl", "crypt", "argon2"}),
     "server": ({"server/base", "server/pop3", "server/lmtp", "server/net", SEAMS},

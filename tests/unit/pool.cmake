@@ -1,6 +1,7 @@
 unit_test(message_id restante_pool)
 unit_test(peer restante_net)
 unit_test(stream restante_net)
+unit_test(tls_tickets restante_net OpenSSL::SSL)
 unit_test(admission restante_pool)
 unit_test(timers restante_pool)
 unit_test(table restante_pool)
