@@ -81,6 +81,20 @@ static bool expn(struct lmtp_session *session, struct str argument, struct buf *
 	return true;
 }
 
+/* RFC 3207 section 4: no parameters, and only where it was announced. */
+static bool starttls(struct lmtp_session *session, struct str argument, struct buf *out,
+		     struct lmtp_action *action)
+{
+	(void)argument;
+	if (!session->policy.starttls) {
+		lmtp_refuse(session, LMTP_REPLY_NOT_IMPLEMENTED, out);
+		return true;
+	}
+	session->errors = 0;
+	session->owed = action->kind = LMTP_START_TLS;
+	return false;
+}
+
 static bool quit(struct lmtp_session *session, struct str argument, struct buf *out,
 		 struct lmtp_action *action)
 {
@@ -112,6 +126,7 @@ static const struct verb verbs[] = {
 	{ STR_INIT("BDAT"), ANYWHERE, MAY_HAVE_ARGUMENT, lmtp_bdat },
 	{ STR_INIT("RSET"), ANYWHERE, NO_ARGUMENT, rset },
 	{ STR_INIT("NOOP"), ANYWHERE, MAY_HAVE_ARGUMENT, noop },
+	{ STR_INIT("STARTTLS"), IN(LMTP_FRESH) | IN(LMTP_READY), NO_ARGUMENT, starttls },
 	{ STR_INIT("QUIT"), ANYWHERE, NO_ARGUMENT, quit },
 	{ STR_INIT("VRFY"), ANYWHERE, MUST_HAVE_ARGUMENT, vrfy },
 	{ STR_INIT("EXPN"), ANYWHERE, MAY_HAVE_ARGUMENT, expn },
@@ -199,6 +214,15 @@ void lmtp_start(struct lmtp_session *session, const struct lmtp_policy *policy, 
 {
 	*session = (struct lmtp_session){ .state = LMTP_FRESH, .policy = *policy };
 	lmtp_greet(session, out);
+}
+
+void lmtp_report_tls(struct lmtp_session *session, struct buf *out)
+{
+	struct lmtp_policy policy = session->policy;
+
+	lmtp_answer(session, LMTP_REPLY_START_TLS, out);
+	policy.starttls = false;
+	*session = (struct lmtp_session){ .state = LMTP_FRESH, .policy = policy };
 }
 
 void lmtp_drain(struct lmtp_session *session)

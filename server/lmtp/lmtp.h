@@ -39,6 +39,7 @@ struct lmtp_policy {
 	uint64_t message_octets; /* announced SIZE; 0 = no limit */
 	bool reject_nul;         /* nul = reject: 554 5.6.0 instead of storing NUL */
 	unsigned errors;
+	bool starttls; /* TLS can be had by STARTTLS */
 };
 
 enum lmtp_action_kind {
@@ -49,7 +50,8 @@ enum lmtp_action_kind {
 	LMTP_APPEND, /* octets of the message -> lmtp_report_append */
 	LMTP_FINISH, /* commit -> lmtp_report_finish with one status a recipient */
 	LMTP_ABORT,  /* forget the transaction and its delivery, see above; no report */
-	LMTP_CLOSE   /* flush, close; no report */
+	LMTP_START_TLS, /* STARTTLS -> lmtp_report_tls, then the handshake before anything is read */
+	LMTP_CLOSE      /* flush, close; no report */
 };
 
 /* What an action came to; one reply line each, in a table (RFC 3463 codes). */
@@ -152,6 +154,11 @@ void lmtp_report_finish(struct lmtp_session *session, const enum lmtp_status *st
 			struct buf *out);
 /* The reply that a status means, when it is not LMTP_ACCEPTED: for the log. */
 struct str lmtp_status_text(enum lmtp_status status);
+/*
+ * "220" is said, and the session is as new (RFC 3207 section 4.2). Octets that came behind STARTTLS
+ * must never be stepped: the driver closes instead of reporting.
+ */
+void lmtp_report_tls(struct lmtp_session *session, struct buf *out);
 /* True between commands outside a message. */
 bool lmtp_at_rest(const struct lmtp_session *session);
 

@@ -18,6 +18,7 @@ static const struct str replies[] = {
 	[LMTP_REPLY_SEND_DATA] = STR_INIT("354 start mail input; end with <CRLF>.<CRLF>"),
 	[LMTP_REPLY_CHUNK] = STR_INIT("250 2.0.0 chunk received"),
 	[LMTP_REPLY_DELIVERED] = STR_INIT("250 2.0.0 delivered"),
+	[LMTP_REPLY_START_TLS] = STR_INIT("220 2.0.0 ready to start TLS"),
 	[LMTP_REPLY_RESET] = STR_INIT("250 2.0.0 reset"),
 	[LMTP_REPLY_NOOP] = STR_INIT("250 2.0.0 ok"),
 	[LMTP_REPLY_VRFY] = STR_INIT("252 2.5.0 cannot verify; send the message and see"),
@@ -154,6 +155,8 @@ void lmtp_answer_lhlo(struct lmtp_session *session, struct buf *out)
 	say_with_host(session, STR("250-"), STR(""), out);
 	say(session, STR("250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME"), out);
 	say(session, STR("250-SMTPUTF8\r\n250-CHUNKING\r\n250-HELP"), out);
+	if (session->policy.starttls)
+		say(session, STR("250-STARTTLS"), out);
 	if (!buf_add(out, STR("250 SIZE ")) ||
 	    !buf_add_u64(out, session->policy.message_octets))
 		lmtp_end(session);

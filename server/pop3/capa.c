@@ -1,6 +1,7 @@
 /*
- * CAPA (RFC 2449 section 5): what we can do, the same before and after login. Only what is true is
- * said; there is no tag for APOP (section 6).
+ * CAPA (RFC 2449 section 5): what we can do, the same before and after login but for STLS, which is
+ * announced where it may be said (RFC 2595 section 4). Only what is true is said; there is no tag
+ * for APOP (section 6).
  */
 #include "pop3/pop3_private.h"
 
@@ -14,11 +15,15 @@ static const struct str always[] = {
 	STR_INIT("EXPIRE NEVER"),
 };
 
-void pop3_capa(const struct pop3_policy *policy, struct buf *out)
+void pop3_capa(const struct pop3_session *session, struct buf *out)
 {
+	const struct pop3_policy *policy = &session->policy;
+
 	pop3_reply(out, STR("+OK capability list follows"));
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		pop3_reply(out, always[i]);
+	if (policy->stls && session->state == POP3_AUTHORIZATION)
+		pop3_reply(out, STR("STLS"));
 	/* RFC 8314 section 4.1: not offered where a password in clear is not accepted. */
 	if (policy->clear_password)
 		pop3_reply(out, STR("USER"));

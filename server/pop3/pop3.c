@@ -231,6 +231,22 @@ void pop3_refuse_clear(struct pop3_session *session, struct buf *out)
 	       out);
 }
 
+/* RFC 2595 section 4; section 6 warns of whatever was learnt in clear. */
+void pop3_report_tls(struct pop3_session *session, enum pop3_status status, struct buf *out)
+{
+	(void)take_verb(session);
+	pop3_reply(out, pop3_tls_replies[status]);
+	if (status != POP3_DONE)
+		return;
+	session->policy.stls = false;
+	session->policy.secure = true;
+	session->policy.clear_password = true;
+	session->errors = 0;
+	session->attempts = 0;
+	explicit_bzero(session->user, sizeof session->user);
+	session->user_n = 0;
+}
+
 void pop3_report_login(struct pop3_session *session, enum pop3_status status, uint64_t messages,
 		       uint64_t octets, const struct pop3_in_use *holder, struct buf *out)
 {

@@ -30,6 +30,8 @@
 struct pop3_policy {
 	bool apop;                  /* APOP is offered; never without clear_password */
 	bool clear_password;        /* logins without encryption are taken on this connection */
+	bool stls;                  /* TLS can be had by STLS */
+	bool secure;                /* TLS is there already */
 	const char *implementation; /* CAPA; NULL = not told */
 	unsigned errors_before_login;
 	unsigned errors_after_login;
@@ -39,14 +41,15 @@ struct pop3_policy {
 enum pop3_action_kind {
 	POP3_NEED_INPUT, /* `in` empty: nothing to do until there are more octets; else step again */
 	POP3_LOGIN,      /* user and secret: verify, lock, open -> pop3_report_login */
-	POP3_TOTALS, /* STAT, RSET's totals: pop3_report_totals (RSET: unmark first) */
-	POP3_FIND,   /* facts of message msgno: pop3_report_message */
-	POP3_MARK,   /* mark message msgno: pop3_report_message */
-	POP3_ROWS,   /* unmarked messages from msgno on, up to max rows: pop3_report_rows */
-	POP3_OCTETS, /* message (as last reported) from offset on, up to max octets:
+	POP3_TOTALS,    /* STAT, RSET's totals: pop3_report_totals (RSET: unmark first) */
+	POP3_FIND,      /* facts of message msgno: pop3_report_message */
+	POP3_MARK,      /* mark message msgno: pop3_report_message */
+	POP3_ROWS,      /* unmarked messages from msgno on, up to max rows: pop3_report_rows */
+	POP3_OCTETS,    /* message (as last reported) from offset on, up to max octets:
 			    pop3_report_octets */
-	POP3_UPDATE, /* QUIT in TRANSACTION: pop3_report_update */
-	POP3_CLOSE   /* flush `out`, then close; no report */
+	POP3_START_TLS, /* STLS: pop3_report_tls, then the handshake before anything is read */
+	POP3_UPDATE,    /* QUIT in TRANSACTION: pop3_report_update */
+	POP3_CLOSE      /* flush `out`, then close; no report */
 };
 
 enum pop3_login_method { POP3_BY_PASS, POP3_BY_APOP };
@@ -137,6 +140,11 @@ void pop3_report_octets(struct pop3_session *session, enum pop3_status status,
 /* After pop3_report_octets: the last octet of the message has just been sent, by RETR or by TOP. */
 bool pop3_message_sent(const struct pop3_session *session);
 void pop3_report_update(struct pop3_session *session, enum pop3_status status, struct buf *out);
+/*
+ * POP3_DONE: "+OK" is said, and the session is as new, its policy that of a secure connection.
+ * Octets that came behind STLS must never be stepped: the driver closes instead of reporting.
+ */
+void pop3_report_tls(struct pop3_session *session, enum pop3_status status, struct buf *out);
 /* True between commands: nothing half read, nothing half sent, no report owed. */
 bool pop3_at_rest(const struct pop3_session *session);
 /* The session's secrets are gone from memory. */

@@ -43,7 +43,7 @@ struct pop3_verb {
 const struct pop3_verb *pop3_verb_find(struct str name);
 
 /* capa.c: CAPA's whole answer. */
-void pop3_capa(const struct pop3_policy *policy, struct buf *out);
+void pop3_capa(const struct pop3_session *session, struct buf *out);
 
 /* send.c: a message, stuffed, whole or its top. */
 #define POP3_ALL_LINES UINT64_MAX
@@ -58,6 +58,7 @@ void pop3_send_octets(struct pop3_session *session, struct str octets, struct bu
 /* replies.c: the words. Every line begins with "+OK " or "-ERR " (RFC 1957: some clients need the
  * space) and stays below POP3_REPLY_MAX. */
 extern const struct str pop3_login_replies[POP3_STATUS_COUNT];
+extern const struct str pop3_tls_replies[POP3_STATUS_COUNT];
 extern const struct str pop3_failure_replies[POP3_STATUS_COUNT];
 extern const struct str pop3_update_replies[POP3_STATUS_COUNT];
 

@@ -23,6 +23,16 @@ const struct str pop3_login_replies[POP3_STATUS_COUNT] = {
 	[POP3_BROKEN] = STR_INIT("-ERR [SYS/TEMP] no login now, please wait and try again"),
 };
 
+const struct str pop3_tls_replies[POP3_STATUS_COUNT] = {
+	[POP3_DONE] = STR_INIT("+OK begin TLS negotiation"),
+	[POP3_NO_MESSAGE] = STR_INIT("-ERR [SYS/TEMP] no TLS now"),
+	[POP3_REFUSED] = STR_INIT("-ERR no TLS here"),
+	[POP3_IN_USE] = STR_INIT("-ERR [SYS/TEMP] no TLS now"),
+	[POP3_TEMPORARY] = STR_INIT("-ERR [SYS/TEMP] no TLS now"),
+	[POP3_PERMANENT] = STR_INIT("-ERR [SYS/PERM] no TLS"),
+	[POP3_BROKEN] = STR_INIT("-ERR [SYS/TEMP] no TLS now"),
+};
+
 /* A command in TRANSACTION that came to nothing. */
 const struct str pop3_failure_replies[POP3_STATUS_COUNT] = {
 	[POP3_DONE] = STR_INIT("+OK done"),

@@ -128,6 +128,19 @@ static struct pop3_action proceed_apop(struct pop3_session *session,
 	return log_in(session, POP3_BY_APOP, command->argument[1]);
 }
 
+/* Whoever asks where there is none to be had is a client that tries: no error of the kind that ends
+ * the connection. */
+static struct pop3_action proceed_stls(struct pop3_session *session,
+				       const struct pop3_command *command, struct buf *out)
+{
+	(void)command;
+	if (session->policy.stls && session->state == POP3_AUTHORIZATION)
+		return ask(POP3_START_TLS, 0);
+	pop3_reply(out, session->policy.secure ? STR("-ERR TLS is active already")
+					       : STR("-ERR command not supported"));
+	return nothing_more();
+}
+
 /* --- TRANSACTION -------------------------------------------------------------------------- */
 
 static const struct str *check_numbers(const struct pop3_session *session,
@@ -290,7 +303,7 @@ static struct pop3_action proceed_capa(struct pop3_session *session,
 				       const struct pop3_command *command, struct buf *out)
 {
 	(void)command;
-	pop3_capa(&session->policy, out);
+	pop3_capa(session, out);
 	return nothing_more();
 }
 
@@ -376,10 +389,10 @@ static const struct pop3_verb verbs[] = {
 	  .most = 2,
 	  .check = check_apop,
 	  .proceed = proceed_apop },
+	{ .name = STR_INIT("STLS"), .states = IN_BOTH, .proceed = proceed_stls },
 	{ .name = STR_INIT("QUIT"), .states = IN_BOTH, .proceed = proceed_quit },
 	{ .name = STR_INIT("CAPA"), .states = IN_BOTH, .proceed = proceed_capa },
 	DECLINED("AUTH"),
-	DECLINED("STLS"),
 	DECLINED("UTF8"),
 	DECLINED("LANG"),
 	DECLINED("LAST"),

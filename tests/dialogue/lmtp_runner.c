@@ -3,7 +3,7 @@
  * the machine to its contract: a transaction begins and ends as lmtp.h says, and nothing is asked
  * of a driver that holds none.
  *
- * Headers: size (0 = no limit), reject_nul, errors; and any number of `expect:`, which then are
+ * Headers: size (0 = no limit), reject_nul, errors, starttls; and any number of `expect:`, which then are
  * all that the machine asks of its driver, in order:
  *
  *	mail <sender> [size=N] [utf8] [8bit]     rcpt address       begin data|bdat
@@ -236,6 +236,9 @@ static bool perform(struct world *world, struct dialogue *run, const struct lmtp
 	case LMTP_ABORT:
 		on_abort(world);
 		break;
+	case LMTP_START_TLS: /* what follows in the script comes through TLS */
+		lmtp_report_tls(&world->session, out);
+		break;
 	case LMTP_CLOSE:
 		must(world, !world->held, "CLOSE with a transaction held");
 		run->closed = true;
@@ -272,6 +275,7 @@ static void *open_world(struct dialogue *run)
 		.message_octets = script_number(script, "size", 1000000),
 		.reject_nul = script_flag(script, "reject_nul", false),
 		.errors = (unsigned)script_number(script, "errors", LMTP_ERRORS),
+		.starttls = script_flag(script, "starttls", false),
 	};
 	struct world *world = calloc(1, sizeof *world);
 	struct buf out;

@@ -221,6 +221,14 @@ static void update(struct pop3_fake *fake)
 	pop3_report_update(&fake->session, status, &fake->out);
 }
 
+/* What follows in the script comes through TLS. */
+static void start_tls(struct pop3_fake *fake)
+{
+	struct str rest;
+
+	pop3_report_tls(&fake->session, asked(fake, "tls", POP3_DONE, &rest), &fake->out);
+}
+
 static void perform(struct pop3_fake *fake, const struct pop3_action *action)
 {
 	switch (action->kind) {
@@ -239,6 +247,9 @@ static void perform(struct pop3_fake *fake, const struct pop3_action *action)
 		break;
 	case POP3_OCTETS:
 		read_octets(fake, action);
+		break;
+	case POP3_START_TLS:
+		start_tls(fake);
 		break;
 	case POP3_UPDATE:
 		update(fake);

@@ -3,6 +3,7 @@
  *
  *	apop: yes | no             challenge in the greeting; challenge: <...@...>
  *	clear-password: yes | no   passwords are taken (default yes)
+ *	stls: yes | no             TLS is offered (default no)
  *	implementation: text       for CAPA
  *	user, password, digest     who may log in; escapes as for C>
  *	message: octets            a message, escapes as for C>; any number of them, in order
@@ -13,7 +14,7 @@
  *	logins: n, removed: n      login actions and removed messages expected at the end
  *	errors-before, errors-after, attempts: the policy's limits
  *
- * Answers: `A: login|totals|find|mark|rows|octets|update STATUS ...`, STATUS being done,
+ * Answers: `A: login|tls|totals|find|mark|rows|octets|update STATUS ...`, STATUS being done,
  * no-message, refused, in-use (followed by address and since), temporary, permanent, broken;
  * `A: octets done none` for a message that is shorter than announced.
  */
@@ -91,6 +92,7 @@ static struct pop3_policy policy_of(const struct script *script)
 	return (struct pop3_policy){
 		.apop = script_flag(script, "apop", false),
 		.clear_password = script_flag(script, "clear-password", true),
+		.stls = script_flag(script, "stls", false),
 		.implementation = script_header(script, "implementation", 0),
 		.errors_before_login = (unsigned)script_number(script, "errors-before",
 							       POP3_ERRORS_BEFORE_LOGIN),

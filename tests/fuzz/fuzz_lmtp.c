@@ -237,6 +237,11 @@ static bool perform(struct run *run, const struct lmtp_action *action, bool more
 		fuzz_print(&run->asked, "abort");
 		run->held = run->begun = false;
 		break;
+	case LMTP_START_TLS:
+		FUZZ_CHECK(!run->held);
+		fuzz_print(&run->asked, "tls");
+		lmtp_report_tls(&run->session, &run->buf);
+		break;
 	case LMTP_CLOSE:
 		FUZZ_CHECK(!run->held);
 		run->closed = true;
@@ -271,6 +276,7 @@ static void converse(struct run *run, struct str settings, struct str sent, bool
 		.message_octets = (flags & 1) != 0 ? limit : 0,
 		.reject_nul = (flags & 2) != 0,
 		.errors = (flags & 4) != 0 ? 5 : 1000,
+		.starttls = (flags & 16) != 0,
 	};
 	struct str rest = sent;
 

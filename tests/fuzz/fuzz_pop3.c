@@ -117,6 +117,7 @@ static void converse(struct run *run, struct str settings, struct str message,
 	struct pop3_policy policy = {
 		.apop = (flags & 1) != 0,
 		.clear_password = (flags & 2) == 0,
+		.stls = (flags & 16) != 0,
 		.implementation = (flags & 4) == 0 ? NULL : "restante",
 		.errors_before_login = (flags & 8) == 0 ? 1000 : POP3_ERRORS_BEFORE_LOGIN,
 		.errors_after_login = (flags & 8) == 0 ? 1000 : POP3_ERRORS_AFTER_LOGIN,

@@ -145,6 +145,9 @@ static bool perform(struct world *world, const struct lmtp_action *action, struc
 	case LMTP_ABORT:
 		forget(world);
 		return true;
+	case LMTP_START_TLS:
+		lmtp_report_tls(&world->session, out);
+		return true;
 	case LMTP_CLOSE:
 		assert_false(world->held);
 		world->closed = true;
