@@ -80,6 +80,7 @@ int command_maildrop_purge(struct tool *tool);
 int command_deliver(struct tool *tool);
 int command_session_list(struct tool *tool);
 int command_session_kick(struct tool *tool);
+int command_tls_status(struct tool *tool);
 int command_status(struct tool *tool);
 int command_config_check(struct tool *tool);
 int command_config_show(struct tool *tool);

@@ -1,6 +1,7 @@
 /*
  * The commands about the running server: who is connected, and how it is.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,28 +23,50 @@ static const struct output_column session_columns[] = {
 	{ "octets", OUTPUT_NUMBER },
 };
 
-static bool session_row(void *context, char *const *words, int count)
+static const struct output_column certificate_columns[] = {
+	{ "certificate", OUTPUT_TEXT }, { "key", OUTPUT_TEXT },  { "expires", OUTPUT_TIME },
+	{ "default", OUTPUT_BOOL },     { "kept", OUTPUT_BOOL }, { "names", OUTPUT_TEXT },
+};
+
+#define COLUMNS_MAX 16
+static_assert(ARRAY_SIZE(session_columns) <= COLUMNS_MAX &&
+		      ARRAY_SIZE(certificate_columns) <= COLUMNS_MAX,
+	      "a row of an answer does not fit");
+
+static bool copy_row(void *context, char *const *words, int count)
 {
-	const char *values[ARRAY_SIZE(session_columns)] = { NULL };
+	const char *values[COLUMNS_MAX] = { NULL };
 	for (size_t i = 0; i < ARRAY_SIZE(values) && i < (size_t)count; i++)
 		values[i] = words[i][0] != '\0' ? words[i] : NULL;
 	output_row(context, values);
 	return true;
 }
 
-int command_session_list(struct tool *tool)
+/* The rows of a request without arguments, whose words are the columns. */
+static int list_from_server(struct tool *tool, const char *request, const char *name,
+			    const struct output_column *columns, size_t count)
 {
-	static const char *const words[] = { "session-list" };
 	struct backend backend;
 	int code = backend_open_server(tool, &backend);
 	if (code != EX_OK)
 		return code;
-	struct output *output = output_begin(tool, "sessions", OUTPUT_ROWS, session_columns,
-					     ARRAY_SIZE(session_columns));
-	code = backend_request(&backend, words, ARRAY_SIZE(words), session_row, output);
+	struct output *output = output_begin(tool, name, OUTPUT_ROWS, columns, count);
+	code = backend_request(&backend, &request, 1, copy_row, output);
 	output_end(&output);
 	backend_close(&backend);
 	return code;
+}
+
+int command_session_list(struct tool *tool)
+{
+	return list_from_server(tool, "session-list", "sessions", session_columns,
+				ARRAY_SIZE(session_columns));
+}
+
+int command_tls_status(struct tool *tool)
+{
+	return list_from_server(tool, "tls-status", "certificates", certificate_columns,
+				ARRAY_SIZE(certificate_columns));
 }
 
 static bool kicked_row(void *context, char *const *words, int count)

@@ -74,10 +74,10 @@ answers() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# A port of 127.0.0.1 that nobody answers on, and another one than $1.
+# A port of 127.0.0.1 that nobody answers on, and none of "$@".
 free_port() {
-	local port=${1-}
-	while [ "$port" = "${1-}" ] || answers "$port"; do
+	local port=
+	while [ -z "$port" ] || [[ " $* " == *" $port "* ]] || answers "$port"; do
 		port=$((20000 + RANDOM % 12000))
 	done
 	echo "$port"
@@ -122,19 +122,37 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 config=$data/restante.conf
 pop3_port=$(free_port)
-lmtp_port=$(free_port "$pop3_port")
+pop3s_port=$(free_port "$pop3_port")
+lmtp_port=$(free_port "$pop3_port" "$pop3s_port")
 
-step "3. A configuration and an empty store in $data"
+step "3. A certificate for localhost, a configuration and an empty store in $data"
+if [ ! -e "$data/tls/localhost.crt" ]; then
+	mkdir -p "$data/tls"
+	run openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
+		-subj /CN=localhost -addext subjectAltName=DNS:localhost -days 365 \
+		-keyout "$data/tls/localhost.key" -out "$data/tls/localhost.crt" 2>"$data/tls/log" || {
+		cat "$data/tls/log" >&2
+		exit 1
+	}
+	[ "$(id -u)" -ne 0 ] || chown -R nobody: "$data/tls"
+fi
+
 cat >"$config" <<END
 data_dir = "$data/mail"
 run_dir = "$data/run"
 user = "$user"
 hostname = "localhost"
 min_free = 1M
+tls_dir = "$data/tls"
 
 listener "pop3" {
 	protocol = pop3
 	address = "127.0.0.1:$pop3_port"
+}
+listener "pop3s" {
+	protocol = pop3
+	address = "127.0.0.1:$pop3s_port"
+	tls = implicit
 }
 listener "lmtp" {
 	protocol = lmtp
@@ -145,11 +163,11 @@ if [ ! -e "$data/mail/accounts.db" ]; then
 	run "$restante" -c "$config" init
 fi
 
-step "4. The server: POP3 on 127.0.0.1:$pop3_port, LMTP on 127.0.0.1:$lmtp_port"
+step "4. The server: POP3 on 127.0.0.1:$pop3_port and with TLS on $pop3s_port, LMTP on $lmtp_port"
 printf '   $ %s\n' "$restanted --config $config"
 "$restanted" --config "$config" 2>"$data/log" &
 server=$!
-until answers "$pop3_port" && answers "$lmtp_port"; do
+until answers "$pop3_port" && answers "$pop3s_port" && answers "$lmtp_port"; do
 	if ! kill -0 "$server" 2>/dev/null; then
 		echo "The server did not start." >&2
 		exit 1
@@ -170,10 +188,14 @@ echo "   The password is $password"
 step "6. A message comes in by LMTP, as a mail transfer agent would hand it over"
 run "$restante" -c "$config" deliver -f postmaster@example.test "$address" <"$message"
 
-step "7. ... and goes out by POP3"
-url=pop3://127.0.0.1:$pop3_port
-count=$(run curl -sS -u "$address:$password" "$url/" | wc -l)
-run curl -sS -u "$address:$password" "$url/$count" >"$data/fetched.eml"
+step "7. ... and goes out by POP3 over TLS: by STLS for the list, on the TLS port for the message"
+trusted="--cacert $data/tls/localhost.crt"
+# shellcheck disable=SC2086 # two words
+count=$(run curl -sS $trusted --ssl-reqd -u "$address:$password" "pop3://localhost:$pop3_port/" |
+	wc -l)
+# shellcheck disable=SC2086
+run curl -sS $trusted -u "$address:$password" "pop3s://localhost:$pop3s_port/$count" \
+	>"$data/fetched.eml"
 sed 's/^/   | /' "$data/fetched.eml"
 
 # The server puts its trace lines before the message; the rest must be what was sent. Lines end in
@@ -189,7 +211,8 @@ trap 'exit 0' INT
 step "8. Your turn"
 cat <<END
    Connect a mail client by POP3 to
-      server 127.0.0.1, port $pop3_port, no encryption (this is your own machine)
+      server localhost, port $pop3s_port, TLS; or port $pop3_port, STARTTLS. The certificate is its own:
+      the client will ask whether you trust it.
       user $address, password $password
    From another terminal, in $PWD, send the server more mail:
       $restante -c $config deliver $address < $message

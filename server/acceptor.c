@@ -12,9 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/stream.h"
+#include "net/tls.h"
+#include "prelude.h"
 
 #define SWEEP_MILLISECONDS 1000
-#define GREETING_ROOM 1024
 /* At one go: timers and sweeps must not wait for a flood to end. */
 #define ACCEPTS_AT_ONCE 64
 #define REFUSAL_LOG_MILLISECONDS 10000
@@ -44,9 +45,13 @@ static void refuse(struct acceptor *a, int fd, const struct acceptor_listener *l
 		   const struct peer *peer, const char *reason)
 {
 	struct str text = str_of(listener->protocol->refusal);
-	enum stream_status ignored = stream_write(fd, &text);
 
-	(void)ignored;
+	/* Where TLS comes first there is nobody yet who could read it. */
+	if (listener->tls != CONFIG_TLS_IMPLICIT) {
+		enum stream_status ignored = stream_write((struct stream){ .fd = fd }, &text);
+
+		(void)ignored;
+	}
 	log_refusal(a, peer, reason);
 	close(fd);
 }
@@ -70,6 +75,8 @@ static struct connection *make_connection(struct acceptor *a,
 	c->peer = *peer;
 	c->clear_password =
 		peer_is_local(peer) || config_clear_password_allowed(config, address);
+	c->tls_offered = listener->tls == CONFIG_TLS_STARTTLS && a->server->tls != NULL &&
+			 tls_server_ready(a->server->tls);
 	c->why = ENDING_HANGUP;
 	seconds = c->protocol->inactivity_seconds(c);
 	if (seconds == 0)
@@ -80,19 +87,13 @@ static struct connection *make_connection(struct acceptor *a,
 	return c;
 }
 
-/* Greeted here and not by a worker: one wake-up less per connection. */
-static bool greet(struct connection *c)
+/* In clear, greeted here and not by a worker: one wake-up less per connection. */
+static bool begin(struct connection *c, const struct acceptor_listener *listener)
 {
-	char memory[GREETING_ROOM];
-	struct buf out = buf_over(memory, sizeof memory);
-	struct str rest;
-
-	c->protocol->start(c, &out);
-	rest = buf_str(&out);
-	if (stream_write(c->polled.fd, &rest) == STREAM_BROKEN)
-		return false;
-	c->octets_out = out.n - rest.n;
-	return held_keep(&c->out, rest);
+	if (listener->tls != CONFIG_TLS_IMPLICIT)
+		return prelude_greet(c);
+	prelude_expect_tls(c);
+	return true;
 }
 
 static void admit(struct acceptor *a, const struct acceptor_listener *listener, int fd,
@@ -121,7 +122,7 @@ static void admit(struct acceptor *a, const struct acceptor_listener *listener, 
 		return;
 	}
 	atomic_fetch_add(&server->accepted, 1);
-	if (!greet(c) ||
+	if (!begin(c, listener) ||
 	    !poller_add(&server->poller, &c->polled, c->out.n > 0 ? POLL_ROOM : POLL_INPUT))
 		connection_close(c);
 }

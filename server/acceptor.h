@@ -15,6 +15,7 @@ struct acceptor_listener {
 	const char *name;
 	bool tcp;
 	bool inherited; /* the service manager's: it may go on listening */
+	enum config_tls tls;
 };
 
 struct acceptor {

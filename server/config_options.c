@@ -22,6 +22,7 @@ static const char *const send_reject[] = { "send", "reject", NULL };
 static const char *const temporary_permanent[] = { "temporary", "permanent", NULL };
 static const char *const stderr_syslog[] = { "stderr", "syslog", NULL };
 static const char *const protocols[] = { "pop3", "lmtp", NULL };
+static const char *const none_starttls_implicit[] = { "none", "starttls", "implicit", NULL };
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 const struct config_option config_options[] = {
@@ -87,6 +88,12 @@ const struct config_option config_options[] = {
 	  .offset = IN_CONFIG(drain_seconds),
 	  .help = "Time that sessions get to end when the server stops." },
 
+	/* TLS. */
+	{ "tls_dir", OPTION_TLS_DIR, "", .offset = IN_CONFIG(tls_dir), .fixed = true,
+	  .help = "Directory of certificates and their keys; empty: no TLS." },
+	{ "tls_ciphers", OPTION_TEXT, TLS_CIPHERS, .offset = IN_CONFIG(tls_ciphers),
+	  .fixed = true, .help = "Ciphers for TLS 1.2, in OpenSSL's words." },
+
 	/* POP3. */
 	{ "apop", OPTION_YES_NO, "no", .words = no_yes, .offset = IN_CONFIG(apop),
 	  .help = "Offer APOP. Some clients then use nothing else." },
@@ -95,7 +102,7 @@ const struct config_option config_options[] = {
 	  .help = "Tell the program's name in CAPA." },
 	{ "clear_password_networks", OPTION_NETWORKS, "",
 	  .offset = IN_CONFIG(clear_password_networks),
-	  .help = "Networks that may log in without encryption; loopback always may." },
+	  .help = "Networks that may log in without TLS; loopback always may." },
 	{ "lock_wait_ms", OPTION_NUMBER, DEFAULT(LOCK_WAIT_MILLISECONDS), 0, 60000,
 	  .offset = IN_CONFIG(lock_wait_ms),
 	  .help = "How long a second login waits for the maildrop, in milliseconds." },
@@ -124,10 +131,13 @@ const struct config_option config_options[] = {
 const size_t config_option_count = ARRAY_SIZE(config_options);
 
 const struct config_option listener_options[] = {
-	{ "protocol", OPTION_PROTOCOL, .words = protocols, .offset = IN_LISTENER(protocol),
+	{ "protocol", OPTION_CHOICE, .words = protocols, .offset = IN_LISTENER(protocol),
 	  .help = "What is spoken here." },
 	{ "address", OPTION_LISTEN, .offset = IN_LISTENER(address),
 	  .help = "ADDRESS:PORT, [IPv6]:PORT, *:PORT (IPv4 and IPv6) or unix:/PATH." },
+	{ "tls", OPTION_CHOICE, "starttls", .words = none_starttls_implicit,
+	  .offset = IN_LISTENER(tls),
+	  .help = "TLS on request (STLS, STARTTLS), from the first octet on, or never." },
 	{ "mode", OPTION_MODE, "0660", 0, 0777, .offset = IN_LISTENER(mode),
 	  .help = "Permissions of a unix socket." },
 	{ "owner", OPTION_OPTIONAL, "", .offset = IN_LISTENER(owner),

@@ -13,6 +13,7 @@ enum option_type {
 	OPTION_TEXT,       /* char *; not empty */
 	OPTION_OPTIONAL,   /* char *; may be empty */
 	OPTION_DIRECTORY,  /* char *; absolute */
+	OPTION_TLS_DIR,    /* char *; absolute or empty */
 	OPTION_HOSTNAME,   /* char *; empty = the machine's own name */
 	OPTION_POSTMASTER, /* char *; local@domain or empty */
 	OPTION_LISTEN,     /* char *; see address_parse */
@@ -20,7 +21,7 @@ enum option_type {
 	OPTION_SIZE,       /* uint64_t octets; K, M, G */
 	OPTION_MODE,       /* unsigned; octal */
 	OPTION_YES_NO,     /* bool; words[0] = false */
-	OPTION_PROTOCOL,   /* enum config_protocol; words in its order */
+	OPTION_CHOICE,     /* an enum; words in its order */
 	OPTION_WORD,       /* char *; one of words */
 	OPTION_CHARACTER,  /* char; empty = 0 */
 	OPTION_NETWORKS    /* clear_password_networks and its count */

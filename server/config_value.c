@@ -67,6 +67,8 @@ static const char *text_refusal(enum option_type type, const char *text)
 		return "must not be empty";
 	if (type == OPTION_DIRECTORY && text[0] != '/')
 		return "is not a path that begins with \"/\"";
+	if (type == OPTION_TLS_DIR && text[0] != '\0' && text[0] != '/')
+		return "is not a path that begins with \"/\", nor empty";
 	if (type == OPTION_HOSTNAME && !hostname_valid(text))
 		return "is not a host name";
 	if (type == OPTION_POSTMASTER && !postmaster_valid(text))
@@ -239,24 +241,30 @@ static void format_yes_no(const struct config_option *option, const void *base, 
 	(void)snprintf(text, cap, "%s", option->words[*field ? 1 : 0]);
 }
 
-static bool set_protocol(const struct config_option *option, void *base, const char *text,
-			 struct reason *reason)
+/* Every enum of struct config is an unsigned to the compiler, as long as no value is negative. */
+static_assert(sizeof(enum config_protocol) == sizeof(unsigned) &&
+		      sizeof(enum config_tls) == sizeof(unsigned),
+	      "a choice is no unsigned");
+
+static bool set_choice(const struct config_option *option, void *base, const char *text,
+		       struct reason *reason)
 {
-	enum config_protocol *field = field_of(option, base);
 	int index = word_index(option, text);
+	unsigned value = (unsigned)index;
 
 	if (index < 0)
 		return refuse(option, reason, "is not one of the words possible here");
-	*field = (enum config_protocol)index;
+	memcpy(field_of(option, base), &value, sizeof value);
 	return true;
 }
 
-static void format_protocol(const struct config_option *option, const void *base, char *text,
-			    size_t cap)
+static void format_choice(const struct config_option *option, const void *base, char *text,
+			  size_t cap)
 {
-	const enum config_protocol *field = const_field_of(option, base);
+	unsigned value;
 
-	(void)snprintf(text, cap, "%s", option->words[*field]);
+	memcpy(&value, const_field_of(option, base), sizeof value);
+	(void)snprintf(text, cap, "%s", option->words[value]);
 }
 
 static bool set_word(const struct config_option *option, void *base, const char *text,
@@ -346,6 +354,7 @@ static const struct {
 	[OPTION_TEXT] = { set_text, format_text, true, true },
 	[OPTION_OPTIONAL] = { set_text, format_text, true, true },
 	[OPTION_DIRECTORY] = { set_text, format_text, true, true },
+	[OPTION_TLS_DIR] = { set_text, format_text, true, true },
 	[OPTION_HOSTNAME] = { set_text, format_text, true, true },
 	[OPTION_POSTMASTER] = { set_text, format_text, true, true },
 	[OPTION_LISTEN] = { set_text, format_text, true, true },
@@ -353,7 +362,7 @@ static const struct {
 	[OPTION_SIZE] = { set_size, format_size, false, false },
 	[OPTION_MODE] = { set_mode, format_mode, false, false },
 	[OPTION_YES_NO] = { set_yes_no, format_yes_no, false, false },
-	[OPTION_PROTOCOL] = { set_protocol, format_protocol, false, false },
+	[OPTION_CHOICE] = { set_choice, format_choice, false, false },
 	[OPTION_WORD] = { set_word, format_text, false, true },
 	[OPTION_CHARACTER] = { set_character, format_character, true, false },
 	[OPTION_NETWORKS] = { set_network, format_networks, false, false },

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "server.h"
 #include "table.h"
 
@@ -15,13 +16,22 @@ static const char *const ending_words[] = {
 	[ENDING_QUIT] = "quit",        [ENDING_HANGUP] = "hangup",
 	[ENDING_DEADLINE] = "timeout", [ENDING_TAKEOVER] = "takeover",
 	[ENDING_KICK] = "kick",        [ENDING_DRAIN] = "shutdown",
-	[ENDING_BROKEN] = "trouble",
+	[ENDING_BROKEN] = "trouble",   [ENDING_TLS] = "tls",
 };
 static_assert(ARRAY_SIZE(ending_words) == ENDING_COUNT, "ending without a word");
 
 const char *ending_word(enum ending why)
 {
 	return ending_words[why];
+}
+
+/* RFC 8314 section 4: the version and the cipher are logged with the login. */
+void connection_log_tls(const struct connection *connection, struct log_line *line)
+{
+	if (connection->tls == NULL || connection->handshaking)
+		return;
+	log_word(line, "tls", tls_version(connection->tls));
+	log_word(line, "cipher", tls_cipher(connection->tls));
 }
 
 bool connection_end(struct connection *connection, enum ending why)
@@ -47,6 +57,7 @@ void connection_close(struct connection *connection)
 	table_remove(&connection->server->table, connection);
 	connection->protocol->finish(connection, ending != ENDING_NOT ? (enum ending)ending
 								      : connection->why);
+	tls_close(&connection->tls);
 	close(fd);
 	held_free(&connection->in);
 	held_free(&connection->out);

@@ -16,9 +16,12 @@
 #include "base/buf.h"
 #include "net/peer.h"
 #include "net/poller.h"
+#include "net/stream.h"
+#include "net/tls.h"
 #include "restante/store.h"
 
 struct connection;
+struct log_line;
 struct server;
 struct worker;
 
@@ -33,6 +36,7 @@ enum ending {
 	ENDING_KICK,
 	ENDING_DRAIN,
 	ENDING_BROKEN, /* trouble of ours: memory, a message gone */
+	ENDING_TLS,    /* no handshake, or octets in clear where it should have come */
 	ENDING_COUNT
 };
 
@@ -85,6 +89,7 @@ struct protocol {
 	/* For the list of sessions; under the table's mutex. */
 	void (*describe)(const struct connection *connection, struct session_row *row);
 	const char *refusal; /* greeting when there are too many connections */
+	const char *alpn;    /* registered with IANA; NULL = none */
 };
 
 struct connection {
@@ -95,9 +100,15 @@ struct connection {
 	uint64_t session; /* never reused */
 	int64_t started;  /* wall clock, seconds */
 	struct peer peer;
-	bool clear_password; /* this peer may send one */
-	bool peer_finished;  /* it has shut down its sending side */
-	bool closing;        /* flush what is held, then close */
+	struct tls *tls;        /* NULL = in clear */
+	bool tls_offered;       /* STLS or STARTTLS may be said */
+	bool handshaking;       /* TLS comes before anything else: prelude.h */
+	bool greeted;           /* the protocol has started */
+	bool secure;            /* nobody on the way can read it */
+	bool clear_password;    /* this peer may send one */
+	int64_t deadline_after; /* handshaking: the deadline that comes back */
+	bool peer_finished;     /* it has shut down its sending side */
+	bool closing;           /* flush what is held, then close */
 	struct held in, out;
 	uint64_t octets_in, octets_out;
 	enum ending why; /* set by the owner at RUN_CLOSE */
@@ -117,6 +128,11 @@ struct connection {
 	const struct maildrop_key *waiting_for;
 };
 
+static inline struct stream connection_stream(const struct connection *connection)
+{
+	return (struct stream){ connection->polled.fd, connection->tls };
+}
+
 /*
  * Marks the connection as ending and shuts its socket down, which wakes its owner-to-be. False
  * when it is ending already, or in UPDATE and must be left alone. Under the table's mutex.
@@ -125,6 +141,8 @@ bool connection_end(struct connection *connection, enum ending why);
 /* The one place: log line, maildrop, table, descriptor, memory. By the owning worker. */
 void connection_close(struct connection *connection);
 const char *ending_word(enum ending why);
+/* For the session's line in the log: version and cipher, nothing without TLS. */
+void connection_log_tls(const struct connection *connection, struct log_line *line);
 
 /* Keeps a copy of `octets` in *held (which is empty); false when out of memory. */
 MUST_USE bool held_keep(struct held *held, struct str octets);

@@ -22,8 +22,18 @@ struct control_session {
 	uint64_t messages, octets; /* of the maildrop, 0 before login */
 };
 
+struct control_certificate {
+	const char *pair;  /* its file or folder */
+	const char *names; /* whom it serves, a space between */
+	const char *key;   /* "ECDSA", "RSA", "Ed25519" */
+	int64_t not_after; /* seconds since 1970 */
+	bool is_default;
+	bool kept; /* its files cannot be used now: this was read before */
+};
+
 typedef void control_figure(void *to, const char *name, const char *value);
 typedef void control_session_row(void *to, const struct control_session *session);
+typedef void control_certificate_row(void *to, const struct control_certificate *certificate);
 
 /*
  * Called on the control thread. Rows may be written to the tool while a hook calls `row`: it must
@@ -36,6 +46,8 @@ struct control_hooks {
 	void (*session_list)(void *context, control_session_row *row, void *to);
 	/* Ends session `session`, or with session 0 every one of `address`; how many it ended. */
 	uint64_t (*session_kick)(void *context, uint64_t session, const char *address);
+	/* Calls row(to, certificate) for each certificate in force. */
+	void (*certificates)(void *context, control_certificate_row *row, void *to);
 };
 
 struct control_options {

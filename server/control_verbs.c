@@ -161,6 +161,28 @@ static void do_session_kick(struct control_request *request)
 	reply_ok(request->reply);
 }
 
+static void certificate_row(void *to, const struct control_certificate *certificate)
+{
+	struct control_request *request = to;
+	struct number_text end;
+	const char *const words[] = {
+		certificate->pair,
+		certificate->key,
+		seconds(&end, certificate->not_after),
+		certificate->is_default ? "1" : "0",
+		certificate->kept ? "1" : "0",
+		certificate->names,
+	};
+
+	(void)reply_row(request->reply, words, ARRAY_SIZE(words));
+}
+
+static void do_tls_status(struct control_request *request)
+{
+	request->hooks->certificates(request->hooks->context, certificate_row, request);
+	reply_ok(request->reply);
+}
+
 /* --- maildrops --------------------------------------------------------------------------- */
 
 static bool message_row(void *context, const struct message_info *info)
@@ -317,6 +339,7 @@ static const struct verb {
 	{ "status", 0, false, do_status },
 	{ "session-list", 0, false, do_session_list },
 	{ "session-kick", 1, true, do_session_kick },
+	{ "tls-status", 0, false, do_tls_status },
 	{ "maildrop-list", 3, false, do_maildrop_list },
 	{ "maildrop-undelete", 4, true, do_maildrop_undelete },
 	{ "maildrop-delete", 3, true, do_maildrop_delete },

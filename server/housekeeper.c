@@ -146,6 +146,8 @@ static void keep_house(struct housekeeper *h)
 {
 	int64_t now = clock_wall_seconds();
 
+	if (h->options.each_round != NULL)
+		h->options.each_round(h->options.context);
 	if (!have_accounts(h))
 		return;
 	seal_secrets(h);

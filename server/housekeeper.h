@@ -1,6 +1,7 @@
 /*
  * The housekeeping thread: purges what is past its undelete window, shard by shard, and seals
- * APOP secrets that an administrator wrote in clear. Opens its own connection to accounts.db.
+ * APOP secrets that an administrator wrote in clear; once a round it lets the server look after
+ * what else wants looking after. Opens its own connection to accounts.db.
  */
 #ifndef RESTANTE_HOUSEKEEPER_H
 #define RESTANTE_HOUSEKEEPER_H
@@ -14,7 +15,9 @@ struct housekeeper_options {
 	struct store *store;
 	const struct secret_key *key;
 	const char *accounts_path;
-	unsigned interval_seconds; /* 0 = HOUSEKEEPER_INTERVAL_SECONDS */
+	unsigned interval_seconds;         /* 0 = HOUSEKEEPER_INTERVAL_SECONDS */
+	void (*each_round)(void *context); /* beside the store; may be NULL */
+	void *context;
 };
 
 struct housekeeper;

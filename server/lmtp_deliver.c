@@ -40,10 +40,10 @@ static struct str received_field(const struct lmtp_connection *c, char *text, si
 	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
 	tcp_info(&c->base.peer, source, sizeof source);
 	/* The id leads to the log's lines. It is an atom: no dot. */
-	n = snprintf(text, cap, "Received: from %s%s\r\n\tby %s with %s\r\n\tid %llu; %s\r\n",
+	n = snprintf(text, cap, "Received: from %s%s\r\n\tby %s with %s%s\r\n\tid %llu; %s\r\n",
 		     t->client, source, server_config(c->base.server)->hostname,
-		     t->smtputf8 ? "UTF8LMTP" : "LMTP", (unsigned long long)c->base.session,
-		     date);
+		     t->smtputf8 ? "UTF8LMTP" : "LMTP", c->base.secure ? "S" : "",
+		     (unsigned long long)c->base.session, date);
 	return (struct str){ text, n > 0 && (size_t)n < cap ? (size_t)n : 0 };
 }
 

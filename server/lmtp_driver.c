@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "lmtp_connection.h"
+#include "prelude.h"
 #include "server.h"
 #include "worker.h"
 
@@ -23,6 +24,7 @@ static void start(struct connection *connection, struct buf *out)
 		.message_octets = config->message_octets,
 		.reject_nul = config->reject_nul,
 		.errors = LMTP_ERRORS,
+		.starttls = connection->tls_offered,
 	};
 
 	lmtp_start(&c->machine, &policy, out);
@@ -164,9 +166,19 @@ static void do_rcpt(struct worker *worker, struct lmtp_connection *c,
 	lmtp_report_rcpt(&c->machine, status, out);
 }
 
-/* One action. RUN_NEED_INPUT: done, go on stepping. */
+/* The reply goes out in clear before the next turn begins with the handshake. */
+static enum run_status start_tls(struct lmtp_connection *c, struct str behind, struct buf *out)
+{
+	if (!prelude_start_tls(&c->base, behind))
+		return RUN_CLOSE;
+	lmtp_report_tls(&c->machine, out);
+	return RUN_TURN_OVER;
+}
+
+/* One action; `behind` is the input after it. RUN_NEED_INPUT: done, go on stepping. */
 static enum run_status perform(struct worker *worker, struct lmtp_connection *c,
-			       const struct lmtp_action *action, struct buf *out)
+			       const struct lmtp_action *action, struct str behind,
+			       struct buf *out)
 {
 	switch (action->kind) {
 	case LMTP_NEED_INPUT:
@@ -188,6 +200,8 @@ static enum run_status perform(struct worker *worker, struct lmtp_connection *c,
 			lmtp_log_refused(c, action->failed);
 		lmtp_forget(c);
 		break;
+	case LMTP_START_TLS:
+		return start_tls(c, behind, out);
 	case LMTP_CLOSE:
 		c->base.why = c->machine.draining     ? ENDING_DRAIN
 			      : c->machine.errors > 0 ? ENDING_ERRORS
@@ -217,7 +231,7 @@ static enum run_status run(struct worker *worker, struct connection *connection,
 			return RUN_NEED_INPUT;
 		/* Octets of a message are counted as such. */
 		worker->commands -= action.kind != LMTP_APPEND;
-		status = perform(worker, c, &action, out);
+		status = perform(worker, c, &action, *in, out);
 	}
 	return status;
 }
@@ -262,6 +276,7 @@ static void finish(struct connection *connection, enum ending why)
 	log_word(&line, "end", ending_word(why));
 	log_number(&line, "in", connection->octets_in);
 	log_number(&line, "out", connection->octets_out);
+	connection_log_tls(connection, &line);
 	log_number(&line, "delivered", c->messages);
 	log_number(&line, "delivered-octets", c->message_octets);
 	log_end(&line);

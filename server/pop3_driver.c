@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pop3_connection.h"
+#include "prelude.h"
 #include "server.h"
 #include "worker.h"
 
@@ -61,6 +62,8 @@ static void start(struct connection *connection, struct buf *out)
 	struct pop3_policy policy = {
 		.apop = config->apop && challenge.n > 0,
 		.clear_password = connection->clear_password,
+		.stls = connection->tls_offered,
+		.secure = connection->secure,
 		.implementation = config->announce_implementation ? "restante" : NULL,
 		.errors_before_login = config->errors_before_login,
 		.errors_after_login = config->errors_after_login,
@@ -247,6 +250,15 @@ static enum run_status end_update(struct pop3_connection *c, struct buf *out)
 	return RUN_NEED_INPUT;
 }
 
+/* The reply goes out in clear before the next turn begins with the handshake. */
+static enum run_status start_tls(struct pop3_connection *c, struct str behind, struct buf *out)
+{
+	if (!prelude_start_tls(&c->base, behind))
+		return RUN_CLOSE;
+	pop3_report_tls(&c->machine, POP3_DONE, out);
+	return RUN_TURN_OVER;
+}
+
 static enum ending ending_of(const struct pop3_connection *c)
 {
 	if (c->machine.quit)
@@ -254,9 +266,10 @@ static enum ending ending_of(const struct pop3_connection *c)
 	return c->broken ? ENDING_BROKEN : ENDING_ERRORS;
 }
 
-/* One action. RUN_NEED_INPUT: reported, go on stepping. */
+/* One action; `behind` is the input after it. RUN_NEED_INPUT: reported, go on stepping. */
 static enum run_status perform(struct worker *worker, struct pop3_connection *c,
-			       const struct pop3_action *action, struct buf *out)
+			       const struct pop3_action *action, struct str behind,
+			       struct buf *out)
 {
 	switch (action->kind) {
 	case POP3_NEED_INPUT:
@@ -278,6 +291,8 @@ static enum run_status perform(struct worker *worker, struct pop3_connection *c,
 	case POP3_OCTETS:
 		do_octets(worker, c, action, out);
 		break;
+	case POP3_START_TLS:
+		return start_tls(c, behind, out);
 	case POP3_UPDATE:
 		return begin_update(c, out);
 	case POP3_CLOSE:
@@ -317,7 +332,7 @@ static enum run_status run(struct worker *worker, struct connection *connection,
 		if (action.kind == POP3_NEED_INPUT && in->n == 0)
 			return RUN_NEED_INPUT;
 		worker->commands--;
-		status = perform(worker, c, &action, out);
+		status = perform(worker, c, &action, *in, out);
 	}
 	return status;
 }
@@ -391,5 +406,6 @@ const struct protocol pop3_protocol = {
 	.revoke = revoke,
 	.finish = pop3_finish,
 	.describe = describe,
+	.alpn = "pop3",
 	.refusal = "-ERR [SYS/TEMP] too many connections, please wait and try again\r\n",
 };

@@ -86,6 +86,7 @@ static void log_session(const struct pop3_connection *c, enum ending why)
 	log_word(&line, "end", ending_word(why));
 	log_number(&line, "in", c->base.octets_in);
 	log_number(&line, "out", c->base.octets_out);
+	connection_log_tls(&c->base, &line);
 	if (!c->base.clear_password)
 		log_word(&line, "passwords", "refused");
 	if (mailbox != NULL) {

@@ -10,6 +10,7 @@
 #include "admission.h"
 #include "hasher.h"
 #include "listener.h"
+#include "net/tls.h"
 #include "restante/config.h"
 #include "restante/passwords.h"
 #include "restante/store.h"
@@ -21,6 +22,8 @@ struct server {
 	_Atomic(const struct config *) config;
 	struct store *store;
 	struct secret_key *key;
+	struct tls_server *tls;           /* NULL = none is offered */
+	_Atomic int64_t certificates_day; /* when their ends were looked at; days since 1970 */
 	char accounts_path[4096];
 	struct listeners listeners;
 	struct poller poller;

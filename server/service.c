@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "certificates.h"
 #include "drain.h"
 #include "restante/home.h"
 #include "restante/store_admin.h"
@@ -197,6 +198,7 @@ static bool start_accepting(struct service *s, struct fault *fault)
 			.name = listeners->items[i].config->name,
 			.tcp = listeners->items[i].tcp,
 			.inherited = listeners->items[i].inherited,
+			.tls = listeners->items[i].config->tls,
 		};
 	return acceptor_start(&s->acceptor, &s->server, s->accepting, listeners->n, fault);
 }
@@ -208,12 +210,15 @@ static bool start_all(struct service *s, const struct config *config, struct fau
 	unsigned workers = config->workers > 0 ? config->workers : cores();
 	uint32_t connections;
 
-	if (!bind_and_drop(s, config, fault) || !open_data(server, config, fault))
+	if (!bind_and_drop(s, config, fault) || !certificates_open(server, config, fault) ||
+	    !open_data(server, config, fault))
 		return false;
 	connections = connection_limit(config, workers, store_shards(server->store));
 	housekeeping.store = server->store;
 	housekeeping.key = server->key;
 	housekeeping.accounts_path = server->accounts_path;
+	housekeeping.each_round = certificates_look;
+	housekeeping.context = server;
 	return set_up_shared(server, config, connections, fault) && start_log(fault) &&
 	       hashers_start(&server->hashers, server, config->hashers, fault) &&
 	       pool_start(&s->pool, server, workers, fault) &&
@@ -243,6 +248,7 @@ static void take_down(struct service *s)
 	table_close(&server->table);
 	admission_close(&server->deliveries);
 	poller_close(&server->poller);
+	tls_server_close(&server->tls);
 	secret_key_close(&server->key);
 }
 
@@ -262,6 +268,7 @@ void service_reload(struct service *s, const struct config *config)
 {
 	atomic_store_explicit(&s->server.config, config, memory_order_release);
 	table_set_per_source(&s->server.table, config->connections_per_prefix);
+	certificates_look(&s->server);
 }
 
 void service_stop(struct service *s)

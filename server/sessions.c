@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "certificates.h"
 
 /* Rows are copied under the table's mutex and sent after it: the tool may be slow. */
 struct copied {
@@ -133,5 +134,6 @@ void sessions_hooks(struct server *server, struct control_hooks *hooks)
 		.status = status,
 		.session_list = list,
 		.session_kick = kick,
+		.certificates = certificates_rows,
 	};
 }

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "net/stream.h"
+#include "prelude.h"
 #include "server.h"
 
 #define DISCARD_READS 16
@@ -34,7 +35,7 @@ static void touch(struct connection *c)
 static bool flush(struct connection *c, struct buf *out)
 {
 	struct str rest = buf_str(out);
-	enum stream_status status = stream_write(c->polled.fd, &rest);
+	enum stream_status status = stream_write(connection_stream(c), &rest);
 
 	if (rest.n < out->n) {
 		c->octets_out += out->n - rest.n;
@@ -49,7 +50,7 @@ static bool flush_held(struct connection *c, bool *broken)
 {
 	struct str rest = held_rest(&c->out);
 	size_t before = rest.n;
-	enum stream_status status = stream_write(c->polled.fd, &rest);
+	enum stream_status status = stream_write(connection_stream(c), &rest);
 
 	*broken = status == STREAM_BROKEN;
 	if (rest.n < before) {
@@ -80,7 +81,7 @@ static enum stream_status take_input(struct worker *worker, struct connection *c
 	*in = (struct str){ worker->in, 0 };
 	if (c->peer_finished)
 		return STREAM_END;
-	status = stream_read(c->polled.fd, worker->in, c->protocol->read_size, &n);
+	status = stream_read(connection_stream(c), worker->in, c->protocol->read_size, &n);
 	if (status == STREAM_OK) {
 		in->n = n;
 		c->octets_in += n;
@@ -98,7 +99,8 @@ static void discard_input(struct worker *worker, struct connection *c)
 	size_t n;
 
 	for (int i = 0; i < DISCARD_READS; i++)
-		if (stream_read(c->polled.fd, worker->body, WORKER_OUTPUT, &n) != STREAM_OK)
+		if (stream_read(connection_stream(c), worker->body, WORKER_OUTPUT, &n) !=
+		    STREAM_OK)
 			return;
 }
 
@@ -140,6 +142,12 @@ static enum pass run_protocol(struct worker *worker, struct connection *c, struc
 	}
 }
 
+/* Octets wait inside TLS, and no event will tell of them. */
+static bool more_inside(const struct connection *c)
+{
+	return c->tls != NULL && tls_pending(c->tls);
+}
+
 /* Reads and runs until there is nothing to read, or the turn is over. */
 static enum pass work(struct worker *worker, struct connection *c)
 {
@@ -167,10 +175,10 @@ static enum pass work(struct worker *worker, struct connection *c)
 			c->why = ENDING_BROKEN;
 			return PASS_CLOSE;
 		}
-		if (full < c->protocol->read_size)
+		if (full < c->protocol->read_size && !more_inside(c))
 			break;
 	} while (pass == PASS_INPUT && worker->octets > 0);
-	return pass;
+	return pass == PASS_INPUT && more_inside(c) ? PASS_ROOM : pass;
 }
 
 /* Activity moves the deadline, where the protocol's state has an inactivity timer at all. */
@@ -180,6 +188,14 @@ static void set_deadline(struct connection *c)
 
 	if (seconds > 0)
 		atomic_store(&c->deadline, atomic_load(&c->active) + seconds * 1000);
+}
+
+/* What the socket must be ready for: TLS may have to write before it can read, and vice versa. */
+static enum poll_for waits_for(const struct connection *c, enum poll_for usual)
+{
+	if (c->tls == NULL)
+		return usual;
+	return tls_wants_room(c->tls) ? POLL_ROOM : POLL_INPUT;
 }
 
 static void pass_on(struct worker *worker, struct connection *c, enum pass pass)
@@ -195,16 +211,38 @@ static void pass_on(struct worker *worker, struct connection *c, enum pass pass)
 		return;
 	case PASS_INPUT:
 		atomic_store(&c->resting, c->protocol->at_rest(c));
-		poller_arm(poller, &c->polled, POLL_INPUT);
+		poller_arm(poller, &c->polled, waits_for(c, POLL_INPUT));
 		return;
 	case PASS_ROOM:
-		poller_arm(poller, &c->polled, POLL_ROOM);
+		poller_arm(poller, &c->polled,
+			   c->out.n > 0 ? waits_for(c, POLL_ROOM) : POLL_ROOM);
 		return;
 	}
 }
 
+/* Handshake and greeting. True: the protocol may run; else the turn ends with *pass. */
+static bool past_prelude(struct connection *c, enum pass *pass)
+{
+	switch (prelude_run(c)) {
+	case PRELUDE_WAITS_FOR_INPUT:
+		*pass = PASS_INPUT;
+		return false;
+	case PRELUDE_WAITS_FOR_ROOM:
+		*pass = PASS_ROOM;
+		return false;
+	case PRELUDE_FAILED:
+		*pass = PASS_CLOSE;
+		return false;
+	case PRELUDE_DONE:
+		break;
+	}
+	*pass = PASS_ROOM;
+	return c->out.n == 0;
+}
+
 static enum pass whole_turn(struct worker *worker, struct connection *c)
 {
+	enum pass pass;
 	bool broken = false;
 
 	if (atomic_load(&c->ending) != ENDING_NOT)
@@ -217,7 +255,7 @@ static enum pass whole_turn(struct worker *worker, struct connection *c)
 		discard_input(worker, c);
 		return PASS_CLOSE;
 	}
-	return work(worker, c);
+	return past_prelude(c, &pass) ? work(worker, c) : pass;
 }
 
 void turn_run(struct worker *worker, struct connection *c)
@@ -233,7 +271,8 @@ void turn_run(struct worker *worker, struct connection *c)
 	/* What came before the login may have been a password. */
 	if (secret)
 		explicit_bzero(worker->in, c->protocol->read_size);
-	set_deadline(c);
+	if (!c->handshaking)
+		set_deadline(c);
 	/* A draining server ends sessions between commands, as soon as they come there. */
 	if (pass == PASS_INPUT && atomic_load(&c->server->draining) &&
 	    !c->protocol->says_goodbye && c->protocol->at_rest(c)) {

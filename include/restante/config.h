@@ -15,11 +15,17 @@
 #define CONFIG_DEFAULT_PATH "/etc/restante/restante.conf"
 
 enum config_protocol { CONFIG_POP3, CONFIG_LMTP };
+enum config_tls {
+	CONFIG_TLS_NONE,
+	CONFIG_TLS_STARTTLS, /* STLS or STARTTLS, where there is a certificate */
+	CONFIG_TLS_IMPLICIT  /* from the first octet on: ports 995 and the like */
+};
 
 struct config_listener {
 	char *name; /* the section's title; LISTEN_FDNAMES matches it */
 	enum config_protocol protocol;
-	char *address;       /* "0.0.0.0:110", "[::]:110", "unix:/run/restante/lmtp" */
+	char *address; /* "0.0.0.0:110", "[::]:110", "unix:/run/restante/lmtp" */
+	enum config_tls tls;
 	unsigned mode;       /* unix socket: permissions, e.g. 0660 */
 	char *owner, *group; /* unix socket: "" = unchanged */
 };
@@ -56,6 +62,9 @@ struct config {
 	unsigned lock_wait_ms;
 	unsigned takeover_idle_seconds;        /* 0 = never */
 	unsigned takeover_idle_marked_seconds; /* 0 = never */
+
+	char *tls_dir;     /* certificates and keys; "" = no TLS */
+	char *tls_ciphers; /* of TLS 1.2, as OpenSSL has them */
 
 	bool apop;
 	bool announce_implementation;

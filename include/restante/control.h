@@ -10,6 +10,8 @@
  *	session-list                               rows: session, protocol, peer, user, state,
  *						   since (epoch), idle (s), messages, octets
  *	session-kick  <session> | <address>        row: number of sessions ended
+ *	tls-status                                 rows: pair, key, not_after (epoch), default,
+ *						   kept, names
  *	maildrop-list <shard> <key> live|deleted   rows: uid, uidl, octets, received, deleted_at,
  *						   deleted_session, deleted_peer, longest_line
  *	maildrop-undelete <shard> <key> <uid|0> <session|0>   row: messages restored

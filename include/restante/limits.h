@@ -18,6 +18,10 @@
 #define POP3_INACTIVITY_SECONDS 600
 /* From accept to a good password, absolute: not an inactivity timer, so it may be short. */
 #define POP3_LOGIN_SECONDS 60
+/* From accept, STLS or STARTTLS to the end of the handshake; part of the time for the login. */
+#define TLS_HANDSHAKE_SECONDS 30
+/* RFC 9325 section 4.2: forward secrecy and authenticated encryption only. TLS 1.3 has no others. */
+#define TLS_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 /* Errors in a row before and after login; Dovecot's figures, which no real client reaches. */
 #define POP3_ERRORS_BEFORE_LOGIN 3
 #define POP3_ERRORS_AFTER_LOGIN 20

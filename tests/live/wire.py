@@ -28,11 +28,14 @@ def stuffed(message):
 
 
 class Wire:
-    """A connection to (host, port), or to a unix socket by its path, the greeting read."""
+    """A connection to (host, port), or to a unix socket by its path, the greeting read.
+
+    `tls` is an ssl.SSLContext for a port with TLS from the first octet; `name` is asked for by SNI.
+    """
 
     greeting = None
 
-    def __init__(self, address, receive_buffer=None):
+    def __init__(self, address, receive_buffer=None, tls=None, name=None):
         unix = isinstance(address, str)
         family = socket.AF_UNIX if unix else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family)
@@ -42,6 +45,8 @@ class Wire:
         self.file = self.socket.makefile("rb")
         try:
             self.socket.connect(address)
+            if tls is not None:
+                self.shake_hands(tls, name)
             self.greet()
         except BaseException:
             self.close()
@@ -56,6 +61,13 @@ class Wire:
     def close(self):
         self.file.close()
         self.socket.close()
+
+    def shake_hands(self, tls, name=None, session=None):
+        """The TLS handshake; what the server said before is read."""
+        self.file.close()
+        self.socket = tls.wrap_socket(self.socket, server_hostname=name, session=session,
+                                      suppress_ragged_eofs=False)
+        self.file = self.socket.makefile("rb")
 
     def send(self, octets):
         self.socket.sendall(octets)
@@ -108,6 +120,14 @@ class Pop3(Wire):
         self.ok(command)
         return self.octets()
 
+    def stls(self, tls, name=None, session=None):
+        self.ok("STLS")
+        self.shake_hands(tls, name, session)
+
+    def capa(self):
+        """The capabilities, each as its line."""
+        return self.multi("CAPA").decode().split("\r\n")[:-1]
+
     def login(self, user, password):
         self.ok(f"USER {user}")
         return self.ok(f"PASS {password}")
@@ -132,9 +152,9 @@ class Pop3(Wire):
 class Lmtp(Wire):
     extensions = ()
 
-    def __init__(self, address, hello=True):
+    def __init__(self, address, hello=True, **how):
         self.hello = hello
-        super().__init__(address)
+        super().__init__(address, **how)
 
     def greet(self):
         self.greeting = self.reply()
@@ -156,6 +176,12 @@ class Lmtp(Wire):
 
     def code(self, command):
         return self.command(command)[0]
+
+    def starttls(self, tls, name=None):
+        code, texts = self.command("STARTTLS")
+        assert code == 220, (code, texts)
+        self.shake_hands(tls, name)
+        self.extensions = self.command("LHLO client.example.net")[1]
 
     def envelope(self, sender, recipients, parameters=""):
         """MAIL and RCPTs in one go; the number of recipients that were taken."""

@@ -445,7 +445,8 @@ static void shown_changes_are_only_those(void **state)
 	config_show(config, true, collect, &to);
 	config_free(&config);
 	assert_string_equal(text, "workers = 3\nlistener \"p\" {\n\tprotocol = pop3\n"
-				  "\taddress = \"127.0.0.1:0\"\n\tmode = 0660\n\towner = \"\"\n"
+				  "\taddress = \"127.0.0.1:0\"\n\ttls = starttls\n"
+				  "\tmode = 0660\n\towner = \"\"\n"
 				  "\tgroup = \"\"\n}\n");
 	assert_true(config_defaults(&config, &(struct fault){ 0 }));
 	to = buf_over(text, sizeof text - 1);

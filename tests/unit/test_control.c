@@ -159,7 +159,18 @@ static uint64_t fake_kick(void *context, uint64_t session, const char *address)
 	return 1;
 }
 
-static const struct control_hooks hooks = { asked, fake_status, fake_list, fake_kick };
+static void fake_certificates(void *context, control_certificate_row *row, void *to)
+{
+	struct control_certificate certificate = { "default", "a.test *.a.test",
+						   "RSA",     1900000000,
+						   true,      false };
+
+	assert_ptr_equal(context, asked);
+	row(to, &certificate);
+}
+
+static const struct control_hooks hooks = { asked, fake_status, fake_list, fake_kick,
+					    fake_certificates };
 
 /* --- the socket --------------------------------------------------------------------------- */
 
@@ -255,6 +266,8 @@ static void requests_reach_store_and_hooks(void **state)
 		  "" },
 		{ "session-kick\t42\n", "row\t1\nok\n", "kick 42 -" },
 		{ "session-kick\tjoe@example.org\n", "row\t1\nok\n", "kick 0 joe@example.org" },
+		{ "tls-status\n",
+		  "row\tdefault\tRSA\t1900000000\t1\t0\ta.test%20*.a.test\nok\n", "" },
 		{ "maildrop-list\t1\t" KEY "\tlive\n",
 		  "row\t7\tu%257\t1234\t1700000001\t1700000002\t9\t192.0.2.1\t78\nok\n",
 		  "visit 1 " KEY " 0" },
