@@ -12,7 +12,7 @@ build='gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libssl-dev libc
 try="$build curl openssl"
 # llvm has the symbolizer, without which a sanitizer's exceptions match nothing.
 tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binutils libcmocka-dev
-	python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks postfix groff-base"
+	python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl libio-socket-ssl-perl postfix groff-base"
 
 case ${1-} in
 build) wanted=$build ;;

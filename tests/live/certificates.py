@@ -3,7 +3,7 @@ import shutil
 import ssl
 import subprocess
 
-from harness import AS_ROOT
+from harness import AS_ROOT, free_port
 
 KEYS = {"ecdsa": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
         "rsa": ["-newkey", "rsa:2048"],
@@ -18,10 +18,14 @@ def own(path):
 
 
 def make(certificate, key, *names, kind="ecdsa", days=30):
-    """A certificate for `names` (the first is its common name too), and its key."""
+    """A certificate for `names` (the first is its common name too), and its key.
+
+    Names are DNS names; "IP:..." is an address.
+    """
+    alternatives = ",".join(name if name.startswith("IP:") else f"DNS:{name}" for name in names)
     command = ["openssl", "req", "-x509", "-nodes", *KEYS[kind], "-days", str(days),
                "-subj", f"/CN={names[0]}", "-keyout", key, "-out", certificate,
-               "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)]
+               "-addext", f"subjectAltName={alternatives}"]
     subprocess.run(command, check=True, capture_output=True)
     own(certificate)
     own(key)
@@ -50,3 +54,13 @@ def names_of(socket):
                            "subjectAltName"], input=socket.getpeercert(binary_form=True),
                           check=True, capture_output=True).stdout.decode()
     return text.split("\n")[1].replace("DNS:", "").replace(" ", "").split(",")
+
+
+def offer(server, *names):
+    """Gives a server that is not started a certificate, and a port with TLS from the first octet."""
+    folder = server.folder_of_certificates = server.folder / "tls"
+    pair(folder, "default", *names)
+    server.options["tls_dir"] = folder
+    server.pop3s = ("127.0.0.1", free_port())
+    server.listeners["pop3s"] = {"protocol": "pop3", "tls": "implicit",
+                                 "address": "%s:%d" % server.pop3s}

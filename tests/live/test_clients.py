@@ -3,11 +3,11 @@ import os
 import poplib
 import pty
 import re
-import select
 import subprocess
 import unittest
 
 from harness import AS_ROOT, PASSWORD, PATIENCE, UNPRIVILEGED, LiveTest
+from terminal import watch
 
 MESSAGES = [
     b"From: a@example.net\r\nSubject: one\r\nMessage-ID: <1@example.net>\r\n\r\nFirst.\r\n",
@@ -174,22 +174,9 @@ delete = true
                                 env={"PATH": os.environ["PATH"], "HOME": str(self.place),
                                      "TERM": "vt100", "LC_ALL": "C"}, **UNPRIVILEGED)
         os.close(slave)
-        screen = self.watch(mutt, master)
+        screen = watch(mutt, master)
         self.assertEqual(mutt.returncode, 0, screen)
         self.assert_mbox(self.place / "mbox")
-
-    def watch(self, process, terminal):
-        """Reads what a program draws until it ends."""
-        screen = b""
-        try:
-            while select.select([terminal], [], [], PATIENCE)[0]:
-                screen += os.read(terminal, 4096)
-            process.kill()
-        except OSError:  # the other end is closed: it has ended
-            pass
-        process.wait()
-        os.close(terminal)
-        return screen
 
     # --- Python's poplib ----------------------------------------------------------------------
 

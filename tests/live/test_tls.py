@@ -15,15 +15,9 @@ MESSAGE = b"Subject: x\r\n\r\n.dot\r\nbody\r\n"
 
 class Tls(LiveTest):
     def secured(self, **options):
-        """A server, not started, with a certificate and listeners with TLS from the first octet."""
+        """A server, not started, with a certificate."""
         server = self.server(**options)
-        folder = server.folder / "tls"
-        certificates.pair(folder, "default", "mx.example.test")
-        server.options["tls_dir"] = folder
-        server.pop3s = ("127.0.0.1", harness.free_port())
-        server.listeners["pop3s"] = {"protocol": "pop3", "tls": "implicit",
-                                     "address": "%s:%d" % server.pop3s}
-        server.folder_of_certificates = folder
+        certificates.offer(server, "mx.example.test")
         return server
 
     def serve_secured(self, **options):
