@@ -8,11 +8,12 @@
 set -eu
 
 build='gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libssl-dev libconfuse-dev
-	libcrypt-dev libargon2-dev libsmartcols-dev uthash-dev'
+	libcrypt-dev libargon2-dev libpam0g-dev libsmartcols-dev uthash-dev'
 try="$build curl openssl"
 # llvm has the symbolizer, without which a sanitizer's exceptions match nothing.
 tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binutils libcmocka-dev
-	python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl libio-socket-ssl-perl postfix groff-base"
+	python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl libio-socket-ssl-perl
+	postfix libpam-wrapper groff-base"
 
 case ${1-} in
 build) wanted=$build ;;

@@ -3,7 +3,7 @@
 
 Every file that a document names exists, and every name of the code in ARCHITECTURE.md; defaults are
 as restante.conf(5) says; every option of the configuration is in restante.conf(5); every command and
-option of the tool is in restante(1); every event of the log is in restanted(8).
+option of the tool is in restante(1); every event of the log is in restanted(8), or restante-pam(8).
 """
 import re
 
@@ -112,10 +112,12 @@ def reload_findings():
 def event_findings():
     for path in files(".c"):
         if path.parts[0] in ("server", "store", "auth"):
+            helper = path.as_posix().startswith("auth/pam_helper/")
+            page = "restante-pam.8" if helper else "restanted.8"
             for call in LOGGED.findall(text(path)):
                 for event in EVENT.findall(call):
-                    if not re.search(rf"(?<![\w-]){event}(?![\w-])", manual("restanted.8")):
-                        yield f"docs/man/restanted.8: says nothing about {event} of {path}"
+                    if not re.search(rf"(?<![\w-]){event}(?![\w-])", manual(page)):
+                        yield f"docs/man/{page}: says nothing about {event} of {path}"
 
 
 def findings():

@@ -21,6 +21,7 @@ ROOMS = {
     "server/net": ({"server/base", SEAMS}, {"openssl"}),
     "store": ({"server/base", SEAMS, "sql"}, {"sqlite", "uthash"}),
     "auth": ({"server/base", SEAMS, "sql"}, {"sqlite", "openssl", "crypt", "argon2"}),
+    "auth/pam_helper": ({"server/base", SEAMS}, {"pam", "crypt"}),
     "server": ({"server/base", "server/pop3", "server/lmtp", "server/net", SEAMS},
                {"openssl", "confuse", "uthash"}),
     "admin": ({"server/base", SEAMS}, {"smartcols", "openssl"}),
@@ -28,7 +29,7 @@ ROOMS = {
 LIBRARIES = {
     "sqlite": r"sqlite3\.h", "openssl": r"openssl/.*", "crypt": r"crypt\.h",
     "argon2": r"argon2\.h", "confuse": r"confuse\.h", "uthash": r"ut\w+\.h",
-    "smartcols": r"libsmartcols(/.*)?\.h",
+    "pam": r"security/.*", "smartcols": r"libsmartcols(/.*)?\.h",
 }
 # All that a pure room may take from the system: types, strings, limits.
 PURE = {"server/pop3", "server/lmtp"}

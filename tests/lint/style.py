@@ -17,6 +17,7 @@ FORBIDDEN = re.compile(
 NOT_IN_ROOMS = re.compile(r"\b(exit|_exit|abort|system|popen|fork|sleep|usleep|nanosleep)\s*\(")
 ROOMS = ("include/", "sql/", "store/", "auth/", "server/base/", "server/pop3/", "server/lmtp/",
          "server/net/")
+PROGRAMS = ("auth/pam_helper/",)
 # In pieces, so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK|(?i:unimple" r"mented|place" r"holder|"
                         r"st" r"ub(bed)?))\b")
@@ -34,7 +35,7 @@ def c_findings(path):
     if lines > FILE_LINES and path.parts[0] != "tests":
         yield f"{path}: {lines} lines, at most {FILE_LINES}: two responsibilities in one file?"
     patterns = [FORBIDDEN]
-    if path.as_posix().startswith(ROOMS):
+    if path.as_posix().startswith(ROOMS) and not path.as_posix().startswith(PROGRAMS):
         patterns.append(NOT_IN_ROOMS)
     for pattern in patterns:
         for match in pattern.finditer(content):

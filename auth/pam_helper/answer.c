@@ -1,0 +1,156 @@
+/*
+ * From a request to its reply: see answer.h.
+ *
+ * Whom the system does not know never comes to PAM: no module gets to see names that strangers
+ * think up, and an unknown user is an unknown user whatever modules make of it. The work that a
+ * known one costs is done all the same: a hash, and then, since modules and their libraries make
+ * more or less of it (pam_unix of Linux-PAM 1.5 computes it twice), waiting for the rest of the time
+ * that PAM took for others.
+ */
+#include "answer.h"
+
+#include <crypt.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "verify.h"
+
+/* Room for a passwd entry; those of directories can be long. */
+#define ENTRY_OCTETS 65536
+
+/* A hash like those of /etc/shadow, which crypt(3)'s default makes: see pam_unix. */
+static void burn(const char *password)
+{
+	struct crypt_data *data = calloc(1, sizeof *data);
+	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+
+	if (data != NULL &&
+	    crypt_gensalt_rn(NULL, 0, NULL, 0, setting, (int)sizeof setting) != NULL)
+		(void)crypt_rn(password, setting, data, (int)sizeof *data);
+	if (data != NULL)
+		explicit_bzero(data, sizeof *data);
+	free(data);
+}
+
+/* Each refusal counts for an eighth. */
+static void learn(_Atomic int64_t *refusal_ms, int64_t taken)
+{
+	int64_t before = atomic_load(refusal_ms);
+
+	atomic_store(refusal_ms, before == 0 ? taken : (7 * before + taken) / 8);
+}
+
+static void refuse_unknown(const char *password, int64_t begun, int64_t refusal_ms)
+{
+	int64_t until = begun + refusal_ms;
+	struct timespec time = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+
+	burn(password);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
+		continue;
+}
+
+static void log_look_up(const char *user, int error)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_ERROR, "pam-lookup-failed");
+	log_number(&line, "code", (uint64_t)error);
+	log_quoted(&line, "why", str_of(strerror(error)));
+	log_quoted(&line, "user", str_of(user));
+	log_end(&line);
+}
+
+/*
+ * YES, UNKNOWN or TROUBLE. NSS says 0 without an entry when all its sources have said no; every
+ * error may mean a source that did not answer (a directory that is down), and then mail must wait
+ * and not bounce.
+ */
+static void look_up(const struct settings *settings, const char *user,
+		    struct helper_reply *reply)
+{
+	struct passwd entry, *found = NULL;
+	char *memory = malloc(ENTRY_OCTETS);
+	int error = memory == NULL ? ENOMEM
+				   : getpwnam_r(user, &entry, memory, ENTRY_OCTETS, &found);
+
+	*reply = (struct helper_reply){ .verdict = HELPER_UNKNOWN, .stage = HELPER_AT_LOOK_UP };
+	/* A directory may find "Ann" for "ann": that is another user. */
+	if (found != NULL && found->pw_uid >= settings->uid_min &&
+	    strcmp(found->pw_name, user) == 0)
+		reply->verdict = HELPER_YES;
+	if (found == NULL && error != 0) {
+		reply->verdict = HELPER_TROUBLE;
+		reply->code = (unsigned char)error;
+		log_look_up(user, error);
+	}
+	free(memory);
+}
+
+static bool service_is_allowed(const struct settings *settings, struct str service)
+{
+	for (size_t i = 0; i < settings->service_count; i++)
+		if (str_equal(service, str_of(settings->services[i])))
+			return true;
+	return false;
+}
+
+static void log_service(struct str service)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_ERROR, "pam-service-refused");
+	log_quoted(&line, "service", service);
+	log_end(&line);
+}
+
+static void copy(char *to, struct str from)
+{
+	if (from.n > 0)
+		memcpy(to, from.p, from.n);
+	to[from.n] = '\0';
+}
+
+/* After the look-up; the user is known or not. */
+static void log_in(const struct helper_request *request, _Atomic int64_t *refusal_ms,
+		   struct helper_reply *reply)
+{
+	char user[HELPER_USER_MAX + 1];
+	char password[PASSWORD_MAX + 1];
+	char address[HELPER_ADDRESS_MAX + 1];
+	char service[HELPER_SERVICE_MAX + 1];
+	int64_t begun = clock_monotonic_ms();
+
+	copy(user, request->user);
+	copy(password, request->password);
+	copy(address, request->address);
+	copy(service, request->service);
+	if (reply->verdict == HELPER_YES)
+		verify_login(&(struct login){ user, password, address, service }, reply);
+	else
+		refuse_unknown(password, begun, atomic_load(refusal_ms));
+	if (reply->verdict == HELPER_NO)
+		learn(refusal_ms, clock_monotonic_ms() - begun);
+	explicit_bzero(password, sizeof password);
+}
+
+void answer_request(const struct settings *settings, const struct helper_request *request,
+		    _Atomic int64_t *refusal_ms, struct helper_reply *reply)
+{
+	char user[HELPER_USER_MAX + 1];
+
+	if (request->kind == HELPER_LOG_IN && !service_is_allowed(settings, request->service)) {
+		log_service(request->service);
+		*reply = (struct helper_reply){ .verdict = HELPER_TROUBLE,
+						.stage = HELPER_AT_START };
+		return;
+	}
+	copy(user, request->user);
+	look_up(settings, user, reply);
+	if (request->kind == HELPER_LOG_IN && reply->verdict != HELPER_TROUBLE)
+		log_in(request, refusal_ms, reply);
+}
