@@ -166,7 +166,7 @@ int command_hash(struct tool *tool)
 
 /* --- auth test ---------------------------------------------------------------------- */
 
-static int print_verdict(const struct tool *tool, const char *address, const char *backend,
+static int print_verdict(const struct tool *tool, const char *address,
 			 enum auth_verdict verdict, const struct auth_result *result)
 {
 	static const struct output_column columns[] = {
@@ -181,7 +181,8 @@ static int print_verdict(const struct tool *tool, const char *address, const cha
 		[AUTH_UNAVAILABLE] = EX_TEMPFAIL,
 	};
 	const char *reason = result->reason != NULL ? result->reason : "";
-	const char *values[] = { address, verdict == AUTH_OK ? "1" : "0", backend, reason };
+	const char *values[] = { address, verdict == AUTH_OK ? "1" : "0", result->backend,
+				 reason };
 	struct output *output =
 		output_begin(tool, "logins", OUTPUT_FACTS, columns, ARRAY_SIZE(columns));
 	output_row(output, values);
@@ -192,7 +193,7 @@ static int print_verdict(const struct tool *tool, const char *address, const cha
 static int try_password(struct tool *tool, const char *address, const struct password *password)
 {
 	struct fault fault = { "" };
-	struct auth_backend backend;
+	struct auth_backends backends;
 	struct auth_result result = { 0 };
 	struct auth_request request = { .method = AUTH_PASS,
 					.user = str_of(address),
@@ -200,13 +201,14 @@ static int try_password(struct tool *tool, const char *address, const struct pas
 	int code = tool_key(tool);
 	if (code != EX_OK)
 		return code;
-	if (auth_sql_open(tool->accounts, tool->key, &backend, &fault) != AUTH_OK)
-		return complain(EX_TEMPFAIL, "cannot open the backend sql: %s", fault.text);
-	enum auth_verdict verdict =
-		auth_verify(&backend, 1, &request, clock_wall_seconds(), &result, &fault);
-	bool nobody = result.reason != NULL && strcmp(result.reason, "unknown-user") == 0;
-	code = print_verdict(tool, address, nobody ? NULL : backend.name, verdict, &result);
-	backend.close(backend.self);
+	/* Trying makes no mailboxes. */
+	if (auth_open(tool->config, tool->accounts, NULL, tool->key, &backends, &fault) !=
+	    AUTH_OK)
+		return complain(EX_TEMPFAIL, "cannot open the backends: %s", fault.text);
+	enum auth_verdict verdict = auth_verify(backends.backend, backends.count, &request,
+						clock_wall_seconds(), &result, &fault);
+	code = print_verdict(tool, address, verdict, &result);
+	auth_close(&backends);
 	if (verdict != AUTH_OK && fault.text[0] != '\0')
 		complain(code, "%s", fault.text);
 	return code;

@@ -222,6 +222,18 @@ static size_t local_lengths(struct str local, char separator, size_t length[3])
 	return count;
 }
 
+static void note_missing(struct expansion *e, struct str address)
+{
+	struct recipient_targets *targets = e->targets;
+	char *to;
+
+	if (targets->missing_count == ALIAS_TARGETS_MAX || address.n > ADDRESS_MAX)
+		return;
+	to = targets->missing[targets->missing_count++];
+	memcpy(to, address.p, address.n);
+	to[address.n] = '\0';
+}
+
 static enum accounts_status look_all_forms(struct expansion *e, struct node *node,
 					   struct str local, const char *domain, unsigned depth,
 					   bool active, bool *found)
@@ -240,6 +252,8 @@ static enum accounts_status look_all_forms(struct expansion *e, struct node *nod
 		memcpy(address + n + 1, domain, domain_n);
 		status = look(e, node, (struct str){ address, n + 1 + domain_n }, depth, active,
 			      found);
+		if (status == ACCOUNTS_OK && !*found && n > 0)
+			note_missing(e, (struct str){ address, n + 1 + domain_n });
 	}
 	return status;
 }
@@ -295,6 +309,8 @@ static enum accounts_status expand_in_transaction(struct expansion *e, struct st
 		status = ACCOUNTS_NOT_FOUND;
 	if (status != ACCOUNTS_OK)
 		e->targets->count = 0;
+	if (status != ACCOUNTS_OK && status != ACCOUNTS_NOT_FOUND)
+		e->targets->missing_count = 0;
 	return status;
 }
 
@@ -306,7 +322,7 @@ enum accounts_status recipient_resolve(struct accounts *accounts, struct str add
 	enum accounts_status status;
 
 	fault_set(fault, "%s", "");
-	targets->count = 0;
+	targets->count = targets->missing_count = 0;
 	/* RFC 5321 section 2.3.5: "postmaster" alone, in any case, is a recipient. */
 	if (str_equal_nocase(address, STR("postmaster")))
 		address = str_of(accounts->postmaster);

@@ -4,6 +4,12 @@
  */
 #include "restante/auth.h"
 
+#include <assert.h>
+
+#include "restante/config.h"
+
+static_assert(AUTH_BACKENDS_MAX == CONFIG_BACKEND_COUNT, "each backend once");
+
 static bool has_control(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -57,15 +63,23 @@ static enum auth_verdict ask_backends(struct auth_backend *backends, size_t coun
 				      const struct auth_request *request,
 				      struct auth_result *result, struct fault *fault)
 {
+	const char *reason = "unknown-user";
+
 	for (size_t i = 0; i < count; i++) {
 		bool known = false;
-		enum auth_verdict verdict =
-			backends[i].verify(backends[i].self, request, &known, result, fault);
+		enum auth_verdict verdict;
 
-		if (known || verdict == AUTH_UNAVAILABLE)
+		result->reason = reason;
+		verdict = backends[i].verify(backends[i].self, request, &known, result, fault);
+		if (known || verdict == AUTH_UNAVAILABLE) {
+			result->backend = backends[i].name;
 			return verdict;
+		}
+		/* For the log: "no-password" tells more than "unknown-user". */
+		if (strcmp(result->reason, "unknown-user") != 0)
+			reason = result->reason;
 	}
-	result->reason = "unknown-user";
+	result->reason = reason;
 	return AUTH_REFUSED;
 }
 
@@ -89,4 +103,66 @@ enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
 	if (verdict != AUTH_OK)
 		memset(&result->account, 0, sizeof result->account);
 	return verdict;
+}
+
+enum auth_verdict auth_provide(struct auth_backend *backends, size_t count, struct str address,
+			       struct fault *fault)
+{
+	fault->text[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		enum auth_verdict verdict = AUTH_REFUSED;
+
+		if (backends[i].provide != NULL)
+			verdict = backends[i].provide(backends[i].self, address, fault);
+		if (verdict != AUTH_REFUSED)
+			return verdict;
+	}
+	return AUTH_REFUSED;
+}
+
+/* --- the configured ones --------------------------------------------------------------------- */
+
+static enum auth_verdict open_one(enum config_backend which, const struct config *config,
+				  struct accounts *accounts, const char *accounts_path,
+				  const struct secret_key *key, struct auth_backend *backend,
+				  struct fault *fault)
+{
+	switch (which) {
+	case CONFIG_SQL:
+		return auth_sql_open(accounts, key, backend, fault);
+	case CONFIG_PAM:
+		return auth_pam_open(config, accounts, accounts_path, backend, fault);
+	case CONFIG_BACKEND_COUNT:
+		break;
+	}
+	return AUTH_UNAVAILABLE;
+}
+
+enum auth_verdict auth_open(const struct config *config, struct accounts *accounts,
+			    const char *accounts_path, const struct secret_key *key,
+			    struct auth_backends *backends, struct fault *fault)
+{
+	const struct config_backends *wanted = &config->auth_backends;
+	enum auth_verdict verdict = AUTH_OK;
+
+	memset(backends, 0, sizeof *backends);
+	while (verdict == AUTH_OK && backends->count < wanted->count) {
+		verdict = open_one(wanted->order[backends->count], config, accounts,
+				   accounts_path, key, &backends->backend[backends->count],
+				   fault);
+		if (verdict == AUTH_OK)
+			backends->count++;
+	}
+	if (verdict != AUTH_OK)
+		auth_close(backends);
+	return verdict;
+}
+
+void auth_close(struct auth_backends *backends)
+{
+	while (backends->count > 0) {
+		struct auth_backend *last = &backends->backend[--backends->count];
+
+		last->close(last->self);
+	}
 }

@@ -4,6 +4,9 @@
  *
  * Whoever has no credential of the kind asked for (no such user, no password, a scheme that we do
  * not know) costs the same work as one who has.
+ *
+ * A mailbox without a password is not known to this backend: the row then says where the mail is,
+ * and another backend says who may read it.
  */
 #include <stdlib.h>
 
@@ -145,7 +148,8 @@ static enum auth_verdict sql_verify(void *context, const struct auth_request *re
 		account_find(self->accounts, request->user, &result->account, &secrets, fault);
 	enum auth_verdict verdict = AUTH_REFUSED;
 
-	*known = found == ACCOUNTS_OK;
+	*known = found == ACCOUNTS_OK &&
+		 !(request->method == AUTH_PASS && secrets.password[0] == '\0');
 	if (found == ACCOUNTS_NOT_FOUND) {
 		burn(self, request);
 		return refuse(result, "unknown-user");

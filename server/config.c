@@ -83,6 +83,14 @@ static bool complete_hostname(struct config *config)
 	return option_set(option, config, "localhost", &reason);
 }
 
+bool config_uses(const struct config *config, enum config_backend backend)
+{
+	for (size_t i = 0; i < config->auth_backends.count; i++)
+		if (config->auth_backends.order[i] == backend)
+			return true;
+	return false;
+}
+
 /* What no single option can tell. */
 static bool check_whole(const struct config *config, struct fault *fault)
 {
@@ -92,6 +100,19 @@ static bool check_whole(const struct config *config, struct fault *fault)
 		fault_set(fault,
 			  "%s: there is no listener: add listener \"pop3\" { protocol = pop3 "
 			  "address = \"*:110\" }",
+			  config->path);
+		return false;
+	}
+	if (config_uses(config, CONFIG_PAM) && config->pam_domain[0] == '\0') {
+		fault_set(fault,
+			  "%s: option \"auth_backends\": pam needs the option \"pam_domain\", "
+			  "the "
+			  "domain of the system's users",
+			  config->path);
+		return false;
+	}
+	if (strlen(config->pam_socket) >= sizeof path) {
+		fault_set(fault, "%s: option \"pam_socket\": too long for a unix socket",
 			  config->path);
 		return false;
 	}

@@ -5,6 +5,7 @@
 #include "config_private.h"
 
 #include "restante/limits.h"
+#include "restante/pam_helper.h"
 
 #define TEXT_OF(number) #number
 /* A default from limits.h as text. */
@@ -23,6 +24,7 @@ static const char *const temporary_permanent[] = { "temporary", "permanent", NUL
 static const char *const stderr_syslog[] = { "stderr", "syslog", NULL };
 static const char *const protocols[] = { "pop3", "lmtp", NULL };
 static const char *const none_starttls_implicit[] = { "none", "starttls", "implicit", NULL };
+static const char *const backends[] = { "sql", "pam", NULL };
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 const struct config_option config_options[] = {
@@ -93,6 +95,24 @@ const struct config_option config_options[] = {
 	  .help = "Directory of certificates and their keys; empty: no TLS." },
 	{ "tls_ciphers", OPTION_TEXT, TLS_CIPHERS, .offset = IN_CONFIG(tls_ciphers),
 	  .fixed = true, .help = "Ciphers for TLS 1.2, in OpenSSL's words." },
+
+	/* Users. */
+	{ "auth_backends", OPTION_BACKENDS, "sql", .words = backends,
+	  .offset = IN_CONFIG(auth_backends), .fixed = true,
+	  .help = "Where users are looked for, in this order; the first that knows one "
+		  "decides." },
+	{ "pam_domain", OPTION_DOMAIN, "", .offset = IN_CONFIG(pam_domain), .fixed = true,
+	  .help = "Domain of the system's users: ann is ann@pam_domain; needed by pam." },
+	{ "pam_create_mailbox", OPTION_YES_NO, "no", .words = no_yes,
+	  .offset = IN_CONFIG(pam_create_mailbox), .fixed = true,
+	  .help = "Make a system user's mailbox at the first login or message." },
+	{ "pam_service", OPTION_SERVICE, HELPER_SERVICE, .offset = IN_CONFIG(pam_service),
+	  .fixed = true, .help = "PAM service, a file in /etc/pam.d; restante-pam allows it." },
+	{ "pam_socket", OPTION_DIRECTORY, HELPER_SOCKET, .offset = IN_CONFIG(pam_socket),
+	  .fixed = true, .help = "Socket of restante-pam." },
+	{ "pam_seconds", OPTION_NUMBER, DEFAULT(PAM_SECONDS), 1, 60,
+	  .offset = IN_CONFIG(pam_seconds), .fixed = true,
+	  .help = "How long an answer of restante-pam is waited for." },
 
 	/* POP3. */
 	{ "apop", OPTION_YES_NO, "no", .words = no_yes, .offset = IN_CONFIG(apop),

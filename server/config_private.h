@@ -24,7 +24,10 @@ enum option_type {
 	OPTION_CHOICE,     /* an enum; words in its order */
 	OPTION_WORD,       /* char *; one of words */
 	OPTION_CHARACTER,  /* char; empty = 0 */
-	OPTION_NETWORKS    /* clear_password_networks and its count */
+	OPTION_DOMAIN,     /* char *; in lower case, or empty */
+	OPTION_SERVICE,    /* char *; a file's name in /etc/pam.d */
+	OPTION_BACKENDS, /* struct config_backends; words in the order of enum config_backend */
+	OPTION_NETWORKS  /* clear_password_networks and its count */
 };
 
 struct config_option {

@@ -9,6 +9,7 @@
 #include "config_address.h"
 #include "config_private.h"
 #include "restante/limits.h"
+#include "restante/pam_helper.h"
 
 static void *field_of(const struct config_option *option, void *base)
 {
@@ -53,6 +54,22 @@ static bool postmaster_valid(const char *address)
 	return at != NULL && at > address && at[1] != '\0' && strlen(address) <= ADDRESS_MAX;
 }
 
+/* As accounts.db has it, so that the two can be compared. */
+static bool domain_valid(const char *domain)
+{
+	size_t n = strlen(domain);
+
+	if (n == 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)domain[i] < 0x80 && !islower((unsigned char)domain[i]) &&
+		    !isdigit((unsigned char)domain[i]) && strchr("-._", domain[i]) == NULL)
+			return false;
+	}
+	return n <= LMTP_DOMAIN_MAX && domain[0] != '.' && domain[n - 1] != '.' &&
+	       strstr(domain, "..") == NULL;
+}
+
 /* NULL = fine, else why not. */
 static const char *text_refusal(enum option_type type, const char *text)
 {
@@ -73,6 +90,10 @@ static const char *text_refusal(enum option_type type, const char *text)
 		return "is not a host name";
 	if (type == OPTION_POSTMASTER && !postmaster_valid(text))
 		return "is not an address like postmaster@example.org";
+	if (type == OPTION_DOMAIN && !domain_valid(text))
+		return "is not a domain in lower case, such as example.org";
+	if (type == OPTION_SERVICE && !helper_service_possible(str_of(text)))
+		return "is not the name of a file in /etc/pam.d";
 	if (type == OPTION_LISTEN && !address_parse(text, &address, &why))
 		return why;
 	return NULL;
@@ -212,13 +233,18 @@ static void format_mode(const struct config_option *option, const void *base, ch
 /* --- words ------------------------------------------------------------------------------- */
 
 /* Index of the word, -1 when it is none of them. */
-static int word_index(const struct config_option *option, const char *text)
+static int word_index_n(const struct config_option *option, struct str text)
 {
 	for (int i = 0; option->words[i] != NULL; i++) {
-		if (strcmp(text, option->words[i]) == 0)
+		if (str_equal(text, str_of(option->words[i])))
 			return i;
 	}
 	return -1;
+}
+
+static int word_index(const struct config_option *option, const char *text)
+{
+	return word_index_n(option, str_of(text));
 }
 
 static bool set_yes_no(const struct config_option *option, void *base, const char *text,
@@ -341,6 +367,44 @@ static void format_networks(const struct config_option *option, const void *base
 	text[list.n] = '\0';
 }
 
+/* "sql, pam": words in their order, each once, with commas or spaces between. */
+static bool set_backends(const struct config_option *option, void *base, const char *text,
+			 struct reason *reason)
+{
+	struct config_backends *field = field_of(option, base);
+	struct config_backends read = { .count = 0 };
+
+	for (text += strspn(text, ", "); *text != '\0'; text += strspn(text, ", ")) {
+		struct str word = { text, strcspn(text, ", ") };
+		int index = word_index_n(option, word);
+
+		if (index < 0)
+			return refuse(option, reason, "holds a word that is not possible here");
+		for (size_t i = 0; i < read.count; i++)
+			if (read.order[i] == (enum config_backend)index)
+				return refuse(option, reason, "holds a word twice");
+		read.order[read.count++] = (enum config_backend)index;
+		text += word.n;
+	}
+	if (read.count == 0)
+		return refuse(option, reason, "must not be empty");
+	*field = read;
+	return true;
+}
+
+static void format_backends(const struct config_option *option, const void *base, char *text,
+			    size_t cap)
+{
+	const struct config_backends *field = const_field_of(option, base);
+	struct buf list = buf_over(text, cap - 1);
+
+	for (size_t i = 0; i < field->count; i++) {
+		(void)buf_add(&list, i > 0 ? STR(", ") : STR(""));
+		(void)buf_add(&list, str_of(option->words[field->order[i]]));
+	}
+	text[list.n] = '\0';
+}
+
 /* --- by type ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -365,6 +429,9 @@ static const struct {
 	[OPTION_CHOICE] = { set_choice, format_choice, false, false },
 	[OPTION_WORD] = { set_word, format_text, false, true },
 	[OPTION_CHARACTER] = { set_character, format_character, true, false },
+	[OPTION_DOMAIN] = { set_text, format_text, true, true },
+	[OPTION_SERVICE] = { set_text, format_text, true, true },
+	[OPTION_BACKENDS] = { set_backends, format_backends, true, false },
 	[OPTION_NETWORKS] = { set_network, format_networks, false, false },
 };
 

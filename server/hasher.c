@@ -156,8 +156,13 @@ static struct login_job *next_job(struct hashers *hashers)
 
 static void verify(struct hasher *hasher, struct login_job *job)
 {
-	job->verdict = auth_verify(&hasher->backend, 1, &job->request, clock_wall_seconds(),
-				   &job->result, &job->fault);
+	struct auth_backends *backends = &hasher->backends;
+
+	if (job->work != NULL)
+		job->work(job, backends);
+	else
+		job->verdict = auth_verify(backends->backend, backends->count, &job->request,
+					   clock_wall_seconds(), &job->result, &job->fault);
 	job->done(job);
 }
 
@@ -182,7 +187,8 @@ static bool hasher_prepare(struct hasher *hasher, struct hashers *hashers,
 	if (accounts_open(server->accounts_path, false, &hasher->accounts, fault) !=
 	    ACCOUNTS_OK)
 		return false;
-	if (auth_sql_open(hasher->accounts, server->key, &hasher->backend, fault) == AUTH_OK)
+	if (auth_open(server_config(server), hasher->accounts, server->accounts_path,
+		      server->key, &hasher->backends, fault) == AUTH_OK)
 		return true;
 	accounts_close(&hasher->accounts);
 	return false;
@@ -249,7 +255,7 @@ void hashers_stop(struct hashers *hashers)
 	for (unsigned i = 0; i < hashers->prepared; i++) {
 		struct hasher *hasher = &hashers->threads[i];
 
-		hasher->backend.close(hasher->backend.self);
+		auth_close(&hasher->backends);
 		accounts_close(&hasher->accounts);
 	}
 	free(hashers->threads);

@@ -1,7 +1,8 @@
 /*
  * Hashers: the few threads that verify credentials, deliberately slow work that no worker waits
- * for. Their queue is bounded and fair: sources (net/peer.h) take turns, and a full queue gives up
- * a job of the source that has most, so that one that floods the queue harms only itself.
+ * for, and whatever else asks authentication backends. Their queue is bounded and fair: sources
+ * (net/peer.h) take turns, and a full queue gives up a job of the source that has most, so that one
+ * that floods the queue harms only itself.
  */
 #ifndef RESTANTE_HASHER_H
 #define RESTANTE_HASHER_H
@@ -19,7 +20,10 @@ struct hasher_source;
 /* One login. Owned by the session; the queue's until done is called, by whatever thread. */
 struct login_job {
 	struct source source;
+	/* What is done in the hasher; NULL: auth_verify of `request`. */
+	void (*work)(struct login_job *job, struct auth_backends *backends);
 	struct auth_request request; /* its texts stay valid until done */
+	char peer[PEER_TEXT_MAX];    /* request.peer's text */
 	enum auth_verdict verdict;
 	struct auth_result result;
 	struct fault fault;
@@ -32,7 +36,7 @@ struct hasher {
 	pthread_t thread;
 	struct hashers *hashers;
 	struct accounts *accounts;
-	struct auth_backend backend;
+	struct auth_backends backends;
 };
 
 struct hashers {

@@ -12,6 +12,7 @@
 /* What the connection is parked for. */
 enum lmtp_phase {
 	LMTP_RUNNING,
+	LMTP_PROVIDING,       /* a hasher asks about a recipient: lmtp_provide.h */
 	LMTP_WAITS_FOR_PLACE, /* to receive a message: admission.h */
 	LMTP_FLUSHING,        /* a full chunk is with the writers */
 	LMTP_FINISHING        /* the whole message is */
@@ -23,9 +24,11 @@ struct lmtp_connection {
 	bool has_place;
 	struct admission_waiter waiter;
 	struct transaction *transaction;
-	struct held rest;          /* octets of the message that wait for the flush */
-	bool written;              /* what it was parked for with the writers is there ... */
-	enum store_status outcome; /* ... and came to this */
+	struct str recipient;        /* LMTP_PROVIDING: whom RCPT named; the machine's text */
+	struct provision *provision; /* LMTP_PROVIDING */
+	struct held rest;            /* octets of the message that wait for the flush */
+	bool written;                /* what it was parked for with the writers is there ... */
+	enum store_status outcome;   /* ... and came to this */
 	struct fault fault;
 	uint64_t messages, message_octets; /* for the session's line */
 	struct lmtp_session machine;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "lmtp_connection.h"
+#include "lmtp_provide.h"
 #include "server.h"
 
 #define RECEIVED_MAX 1024
@@ -137,6 +138,9 @@ void lmtp_park(struct lmtp_connection *c)
 {
 	c->written = false;
 	switch (c->phase) {
+	case LMTP_PROVIDING:
+		lmtp_provide_park(c);
+		return;
 	case LMTP_WAITS_FOR_PLACE:
 		admission_park(&c->base.server->deliveries, &c->waiter);
 		return;
@@ -223,6 +227,8 @@ void lmtp_settle(struct lmtp_connection *c)
 		c->has_place = c->waiter.granted;
 	else if (c->phase == LMTP_FINISHING && c->written)
 		account_for(c);
+	else if (c->phase == LMTP_PROVIDING)
+		(void)lmtp_provide_end(c);
 	c->phase = LMTP_RUNNING;
 }
 
@@ -266,6 +272,7 @@ enum run_status lmtp_resume(struct lmtp_connection *c, struct buf *out)
 
 	switch (phase) {
 	case LMTP_RUNNING:
+	case LMTP_PROVIDING:
 		return RUN_NEED_INPUT;
 	case LMTP_WAITS_FOR_PLACE:
 		return begin_with_place(c, out);

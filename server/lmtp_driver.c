@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "lmtp_connection.h"
 #include "prelude.h"
+#include "lmtp_provide.h"
 #include "server.h"
 #include "worker.h"
 
@@ -95,8 +96,8 @@ static const enum lmtp_status resolve_status[] = {
 static_assert(ARRAY_SIZE(resolve_status) == ACCOUNTS_STATUS_COUNT, "status without a reply");
 
 /* A refusal, or an alias that names somebody who does not exist. */
-static void log_recipient(const struct lmtp_connection *c, const struct lmtp_action *action,
-			  enum lmtp_status status, const struct fault *fault)
+static void log_recipient(const struct lmtp_connection *c, enum lmtp_status status,
+			  const struct fault *fault)
 {
 	struct log_line line;
 
@@ -107,7 +108,7 @@ static void log_recipient(const struct lmtp_connection *c, const struct lmtp_act
 	log_number(&line, "session", c->base.session);
 	log_quoted(&line, "why", str_of(fault->text));
 	log_quoted(&line, "from", str_of(c->transaction->sender));
-	log_quoted(&line, "recipient", action->address);
+	log_quoted(&line, "recipient", c->recipient);
 	log_end(&line);
 }
 
@@ -124,14 +125,14 @@ static bool know_postmaster(struct worker *worker, const struct config *config)
 	return true;
 }
 
-static enum lmtp_status resolve(struct worker *worker, struct lmtp_connection *c,
-				const struct lmtp_action *action, struct fault *fault)
+/* What c->recipient stands for, in worker->targets. */
+static enum lmtp_status resolve(struct worker *worker, const struct lmtp_connection *c,
+				struct fault *fault)
 {
 	const struct config *config = server_config(c->base.server);
-	struct recipient_targets *targets = worker->targets;
 	enum lmtp_status status;
-	int64_t now = clock_wall_seconds();
 
+	worker->targets->count = worker->targets->missing_count = 0;
 	if (!store_has_room(c->base.server->store)) {
 		fault_set(fault, "less than min_free left on the disk");
 		return LMTP_NO_ROOM;
@@ -140,10 +141,22 @@ static enum lmtp_status resolve(struct worker *worker, struct lmtp_connection *c
 		fault_set(fault, "option postmaster is not an address: %s", config->postmaster);
 		return LMTP_TROUBLE;
 	}
-	status = resolve_status[recipient_resolve(worker->accounts, action->address,
-						  config->detail_separator, targets, fault)];
+	status = resolve_status[recipient_resolve(worker->accounts, c->recipient,
+						  config->detail_separator, worker->targets,
+						  fault)];
 	if (status == LMTP_NO_USER && fault->text[0] == '\0')
 		fault_set(fault, "nobody has this address");
+	return status;
+}
+
+/* All of them, or none and why. */
+static enum lmtp_status add_targets(struct worker *worker, struct lmtp_connection *c,
+				    struct fault *fault)
+{
+	const struct recipient_targets *targets = worker->targets;
+	enum lmtp_status status = LMTP_ACCEPTED;
+	int64_t now = clock_wall_seconds();
+
 	for (size_t i = 0; i < targets->count && status == LMTP_ACCEPTED; i++)
 		status = admit(worker, c, &targets->account[i], now, fault);
 	if (status != LMTP_ACCEPTED)
@@ -155,15 +168,47 @@ static enum lmtp_status resolve(struct worker *worker, struct lmtp_connection *c
 	return status;
 }
 
-static void do_rcpt(struct worker *worker, struct lmtp_connection *c,
-		    const struct lmtp_action *action, struct buf *out)
+static void report_rcpt(struct worker *worker, struct lmtp_connection *c,
+			enum lmtp_status status, struct fault *fault, struct buf *out)
+{
+	if (status == LMTP_ACCEPTED)
+		status = add_targets(worker, c, fault);
+	if (status != LMTP_ACCEPTED || fault->text[0] != '\0')
+		log_recipient(c, status, fault);
+	lmtp_report_rcpt(&c->machine, status, out);
+}
+
+static enum run_status do_rcpt(struct worker *worker, struct lmtp_connection *c,
+			       const struct lmtp_action *action, struct buf *out)
 {
 	struct fault fault = { "" };
-	enum lmtp_status status = resolve(worker, c, action, &fault);
+	enum lmtp_status status;
 
-	if (status != LMTP_ACCEPTED || fault.text[0] != '\0')
-		log_recipient(c, action, status, &fault);
-	lmtp_report_rcpt(&c->machine, status, out);
+	c->recipient = action->address;
+	status = resolve(worker, c, &fault);
+	if (lmtp_provide_needed(c, worker->targets)) {
+		c->phase = LMTP_PROVIDING;
+		return RUN_PARK;
+	}
+	report_rcpt(worker, c, status, &fault, out);
+	return RUN_NEED_INPUT;
+}
+
+/* Who can have a mailbox has one now: RCPT is answered from what there is. */
+static enum run_status end_provision(struct worker *worker, struct lmtp_connection *c,
+				     struct buf *out)
+{
+	struct fault fault = { "" };
+	enum lmtp_status status;
+
+	c->phase = LMTP_RUNNING;
+	if (lmtp_provide_end(c) == AUTH_UNAVAILABLE) {
+		lmtp_report_rcpt(&c->machine, LMTP_TROUBLE, out);
+		return RUN_NEED_INPUT;
+	}
+	status = resolve(worker, c, &fault);
+	report_rcpt(worker, c, status, &fault, out);
+	return RUN_NEED_INPUT;
 }
 
 /* The reply goes out in clear before the next turn begins with the handshake. */
@@ -187,8 +232,7 @@ static enum run_status perform(struct worker *worker, struct lmtp_connection *c,
 		do_mail(c, action, out);
 		break;
 	case LMTP_RCPT:
-		do_rcpt(worker, c, action, out);
-		break;
+		return do_rcpt(worker, c, action, out);
 	case LMTP_BEGIN:
 		return lmtp_begin(c, out);
 	case LMTP_APPEND:
@@ -215,7 +259,8 @@ static enum run_status run(struct worker *worker, struct connection *connection,
 			   struct buf *out)
 {
 	struct lmtp_connection *c = lmtp_of(connection);
-	enum run_status status = lmtp_resume(c, out);
+	enum run_status status = c->phase == LMTP_PROVIDING ? end_provision(worker, c, out)
+							    : lmtp_resume(c, out);
 
 	if (atomic_load(&connection->server->draining))
 		lmtp_drain(&c->machine);

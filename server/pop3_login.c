@@ -46,6 +46,8 @@ enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_ac
 	job->request.user = action->user;
 	job->request.secret = action->secret;
 	job->request.challenge = action->challenge;
+	peer_text(&c->base.peer, job->peer, sizeof job->peer);
+	job->request.peer = str_of(job->peer);
 	job->done = verified;
 	job->context = c;
 	c->login = job;
@@ -88,6 +90,8 @@ static void log_failure(const struct pop3_connection *c)
 	log_word(&line, "peer", peer);
 	log_number(&line, "session", c->base.session);
 	log_word(&line, "method", job->request.method == AUTH_APOP ? "apop" : "pass");
+	if (job->result.backend != NULL)
+		log_word(&line, "backend", job->result.backend);
 	log_word(&line, "reason", job->result.reason == NULL ? "unknown" : job->result.reason);
 	if (job->fault.text[0] != '\0')
 		log_quoted(&line, "why", str_of(job->fault.text));

@@ -123,7 +123,8 @@ static bool open_data(struct server *server, const struct config *config, struct
 static uint32_t connection_limit(const struct config *config, unsigned workers, unsigned shards)
 {
 	uint64_t nofile = privilege_raise_nofile();
-	uint64_t databases = (uint64_t)(workers + 2) * (shards + 1) + config->hashers;
+	/* A hasher may have accounts.db open a second time, to make a mailbox. */
+	uint64_t databases = (uint64_t)(workers + 2) * (shards + 1) + 2 * config->hashers;
 	uint64_t fixed = DESCRIPTORS_FIXED + databases * DESCRIPTORS_PER_DATABASE;
 	uint64_t room = nofile > fixed + 16 ? nofile - fixed : 16;
 	struct log_line line;

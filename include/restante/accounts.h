@@ -93,6 +93,12 @@ MUST_USE enum accounts_status account_key_recorded(struct accounts *accounts,
 struct recipient_targets {
 	struct account account[ALIAS_TARGETS_MAX];
 	size_t count;
+	/*
+	 * Addresses met that have neither mailbox nor alias of their own, with and without detail;
+	 * a catch-all or the postmaster may stand in for them. Their users may be known elsewhere.
+	 */
+	char missing[ALIAS_TARGETS_MAX][ADDRESS_MAX + 1];
+	size_t missing_count;
 };
 MUST_USE enum accounts_status recipient_resolve(struct accounts *accounts, struct str address,
 						char detail_separator /* 0 = none */,

@@ -7,6 +7,8 @@
 
 #include "restante/accounts.h"
 
+#define AUTH_BACKENDS_MAX 2
+
 enum auth_verdict {
 	AUTH_OK,
 	AUTH_REFUSED, /* unknown user, wrong password, not allowed: the client hears one text */
@@ -21,23 +23,28 @@ struct auth_request {
 	struct str user;
 	struct str secret;    /* the password, or APOP's digest: 32 hexadecimal digits */
 	struct str challenge; /* APOP: the greeting's timestamp with its angle brackets */
+	struct str peer;      /* the client's address as text, for PAM; may be empty */
 };
 
 struct auth_result {
 	struct account account; /* AUTH_OK only */
-	const char *reason; /* static text for the log: "unknown-user", "bad-password", ... */
+	const char *reason;  /* static text for the log: "unknown-user", "bad-password", ... */
+	const char *backend; /* the name of the one that decided; NULL = none knew the user */
 };
 
 struct auth_backend {
-	const char *name; /* "sql" */
+	const char *name; /* "sql", "pam" */
 	/*
-	 * *known = false: this backend has no such user, the next one is asked. The work done for
-	 * an unknown user must cost what a known one costs.
+	 * *known = false: this backend has no such user, the next one is asked. Whether it knows a
+	 * user must not depend on the password, or a wrong one would fall through to the next. The
+	 * work done for an unknown user must cost what a known one costs.
 	 */
 	enum auth_verdict (*verify)(void *self, const struct auth_request *request, bool *known,
 				    struct auth_result *result, struct fault *fault);
 	void (*close)(void *self);
 	void *self;
+	/* As auth_provide, for this backend's users; NULL: it never makes mailboxes. */
+	enum auth_verdict (*provide)(void *self, struct str address, struct fault *fault);
 };
 
 /* The `sql` backend over an accounts connection and a key (both borrowed), for one thread. */
@@ -47,6 +54,27 @@ MUST_USE enum auth_verdict auth_sql_open(struct accounts *accounts,
 					 struct auth_backend *backend, struct fault *fault);
 
 /*
+ * The `pam` backend: users of the system, whom restante-pam verifies. They are addresses in
+ * config->pam_domain. `accounts_path` is where their mailboxes are made if the configuration says
+ * so; NULL = nothing is written. Everything is borrowed. For one thread, which it may keep waiting
+ * for config->pam_seconds.
+ */
+struct config;
+MUST_USE enum auth_verdict auth_pam_open(const struct config *config, struct accounts *accounts,
+					 const char *accounts_path,
+					 struct auth_backend *backend, struct fault *fault);
+
+/* All backends of the configuration, in its order. */
+struct auth_backends {
+	struct auth_backend backend[AUTH_BACKENDS_MAX];
+	size_t count;
+};
+MUST_USE enum auth_verdict auth_open(const struct config *config, struct accounts *accounts,
+				     const char *accounts_path, const struct secret_key *key,
+				     struct auth_backends *backends, struct fault *fault);
+void auth_close(struct auth_backends *backends);
+
+/*
  * Asks the backends in order. Refuses an empty password, a user name with control characters and
  * an over-long one before any backend sees it. Checks active, expires_at and switches after the
  * password, so that the answer tells nothing. Wipes nothing of the request: the caller does.
@@ -54,5 +82,12 @@ MUST_USE enum auth_verdict auth_sql_open(struct accounts *accounts,
 MUST_USE enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
 				       const struct auth_request *request, int64_t now,
 				       struct auth_result *result, struct fault *fault);
+
+/*
+ * Makes the mailbox of a user whom a backend knows and accounts.db does not, so that mail for them
+ * can be taken. AUTH_OK: it is there now. AUTH_REFUSED: no backend knows them, or makes mailboxes.
+ */
+MUST_USE enum auth_verdict auth_provide(struct auth_backend *backends, size_t count,
+					struct str address, struct fault *fault);
 
 #endif

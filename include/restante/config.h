@@ -30,6 +30,14 @@ struct config_listener {
 	char *owner, *group; /* unix socket: "" = unchanged */
 };
 
+/* Where users are looked for. */
+enum config_backend { CONFIG_SQL, CONFIG_PAM, CONFIG_BACKEND_COUNT };
+
+struct config_backends {
+	enum config_backend order[CONFIG_BACKEND_COUNT]; /* each once */
+	size_t count;
+};
+
 struct config_network {
 	int family; /* AF_INET or AF_INET6 */
 	unsigned char address[16];
@@ -70,6 +78,13 @@ struct config {
 	bool announce_implementation;
 	struct config_network *clear_password_networks; /* beside loopback and unix sockets */
 	size_t clear_password_network_count;
+
+	struct config_backends auth_backends;
+	char *pam_domain; /* the system user "ann" is ann@pam_domain; never "" with CONFIG_PAM */
+	char *pam_socket;  /* of restante-pam */
+	char *pam_service; /* a file's name in /etc/pam.d */
+	unsigned pam_seconds;
+	bool pam_create_mailbox; /* at a system user's first login or message */
 
 	uint64_t message_octets; /* 0 = no limit */
 	bool reject_nul;
@@ -113,6 +128,8 @@ enum config_file {
 };
 MUST_USE bool config_path(const struct config *config, enum config_file file, char *path,
 			  size_t cap);
+/* Whether auth_backends names it. */
+bool config_uses(const struct config *config, enum config_backend backend);
 /* Whether a peer may send a password in clear: loopback, unix, or a listed network. */
 bool config_clear_password_allowed(const struct config *config, const struct sockaddr *peer);
 

@@ -77,7 +77,8 @@ CREATE TABLE mailbox (
 	name TEXT NOT NULL DEFAULT '',
 	-- A hash: '{SCHEME}...' with a scheme's name as
 	-- Dovecot has it ('{CRYPT}$y$...', '{SSHA512}...'), or a bare crypt(5) string ('$6$...').
-	-- NULL = nobody can log in with a password.
+	-- NULL = nobody can log in with this row's password; where PAM is configured, a user of the
+	-- system by this name can with their own.
 	password TEXT,
 	-- For the POP3 command APOP, which needs the secret itself. Write '{CLEAR}the secret'; the
 	-- server replaces it by '{SEALED}...', readable only with its key file. NULL = no APOP.

@@ -190,6 +190,18 @@ static void check_targets(const struct recipient_targets *targets,
 	}
 }
 
+/* Nobody is called missing who has a mailbox. */
+static void check_missing(struct world *world, const struct recipient_targets *targets)
+{
+	struct account account;
+	struct fault fault;
+
+	FUZZ_CHECK(targets->missing_count <= ALIAS_TARGETS_MAX);
+	for (size_t i = 0; i < targets->missing_count; i++)
+		FUZZ_CHECK(account_find(world->accounts, str_of(targets->missing[i]), &account,
+					NULL, &fault) == ACCOUNTS_NOT_FOUND);
+}
+
 /* Whether it can be an address at all: not what comes behind the "detail" of one that is. */
 static bool addressable(struct str address)
 {
@@ -213,6 +225,7 @@ static void ask(struct world *world, struct str address, char separator)
 	FUZZ_CHECK(status == ACCOUNTS_OK || status == ACCOUNTS_NOT_FOUND ||
 		   status == ACCOUNTS_LOOP);
 	FUZZ_CHECK(status == ACCOUNTS_OK || targets.count == 0);
+	check_missing(world, &targets);
 	if (text != NULL && addressable(address)) {
 		reach(&reached, strcasecmp(text, "postmaster") == 0 ? world->postmaster : text);
 		for (size_t i = 0; i < reached.addresses; i++)

@@ -397,6 +397,57 @@ static void hostile_recipient_unknown(void **state)
 	}
 }
 
+static const char *missing_of(struct fixture *f, const char *address)
+{
+	static char text[4096];
+	size_t used = 0;
+
+	(void)resolve(f, address, '+');
+	text[0] = '\0';
+	for (size_t i = 0; i < targets.missing_count; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s ",
+					 targets.missing[i]);
+	return text;
+}
+
+/* Whose mailbox another backend may make: in the order in which they would be looked for. */
+static void addresses_without_a_mailbox_are_told(void **state)
+{
+	static const struct {
+		const char *address, *missing;
+	} rows[] = {
+		{ "ann@example.org", "" },
+		{ "new@example.org", "new@example.org " },
+		{ "new+x@example.org", "new+x@example.org new@example.org " },
+		{ "ann+x@example.org", "ann+x@example.org " },
+		/* by an alias domain: as it would be made */
+		{ "new@example.net", "new@example.org " },
+		{ "team@example.org", "new@example.org newer@example.com " },
+		/* a catch-all takes the mail all the same */
+		{ "new@example.com", "new@example.com " },
+		/* not served here, no address, a circle */
+		{ "new@example.edu", "" },
+		{ "new", "" },
+		{ "@example.org", "" },
+		{ "round@example.org", "" },
+	};
+	struct fixture *f = *state;
+
+	populate(f);
+	add_alias(f, "team@example.org", "new@example.org");
+	add_alias(f, "team@example.org", "ann@example.org");
+	add_alias(f, "team@example.org", "newer@example.com");
+	add_alias(f, "@example.com", "eve@example.com");
+	add_alias(f, "round@example.org", "gone@example.org");
+	add_alias(f, "round@example.org", "other@example.org");
+	add_alias(f, "other@example.org", "round@example.org");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(missing_of(f, rows[i].address), rows[i].missing) != 0)
+			fail_msg("%s: \"%s\" and not \"%s\"", rows[i].address,
+				 missing_of(f, rows[i].address), rows[i].missing);
+	assert_int_equal(targets.missing_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +463,7 @@ int main(void)
 		FIXTURE_TEST(postmaster_of_every_domain),
 		FIXTURE_TEST(postmaster_that_leads_to_itself),
 		FIXTURE_TEST(postmaster_must_be_an_address),
+		FIXTURE_TEST(addresses_without_a_mailbox_are_told),
 		FIXTURE_TEST(hostile_recipient_unknown),
 	};
 

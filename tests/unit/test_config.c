@@ -92,6 +92,20 @@ static void errors_name_file_line_and_option(void **state)
 	static const struct {
 		const char *text, *fault;
 	} rows[] = {
+		{ "auth_backends = \"sql, ldap\"\n",
+		  "conf:1: option \"auth_backends\": \"sql, ldap\" holds a word that is not "
+		  "possible here (sql or pam)" },
+		{ "auth_backends = \"sql, sql\"\n", "conf:1: option \"auth_backends\": \"sql, "
+						    "sql\" holds a word twice (sql or pam)" },
+		{ "auth_backends = \" , \"\n", "conf:1: option \"auth_backends\": \" , \" must "
+					       "not be empty (sql or pam)" },
+		{ "pam_domain = Example.org\n",
+		  "conf:1: option \"pam_domain\": \"Example.org\" is not a domain in lower "
+		  "case, "
+		  "such as example.org" },
+		{ "pam_service = \"../su\"\n",
+		  "conf:1: option \"pam_service\": \"../su\" is not "
+		  "the name of a file in /etc/pam.d" },
 		{ "\n\nconections = 3\n",
 		  "conf:3: unknown option \"conections\" (did you mean \"connections\"?)" },
 		{ "maxsize = 3\n",
@@ -246,6 +260,28 @@ static void file_with_nul_is_refused(void **state)
 	(void)state;
 	assert_false(config_parse("conf", text, sizeof text - 1, &config, &fault));
 	assert_string_equal(fault.text, "conf:2: there is a NUL octet");
+}
+
+static void backends_keep_their_order(void **state)
+{
+	struct config *config = read_good(LISTENER);
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(config->auth_backends.count, 1);
+	assert_int_equal(config->auth_backends.order[0], CONFIG_SQL);
+	assert_false(config_uses(config, CONFIG_PAM));
+	config_free(&config);
+	config = read_good("auth_backends = \"pam,sql\"\npam_domain = example.org\n" LISTENER);
+	assert_int_equal(config->auth_backends.count, 2);
+	assert_int_equal(config->auth_backends.order[0], CONFIG_PAM);
+	assert_int_equal(config->auth_backends.order[1], CONFIG_SQL);
+	assert_true(config_uses(config, CONFIG_PAM));
+	assert_string_equal(config->pam_domain, "example.org");
+	config_free(&config);
+	/* The system's users need a domain. */
+	assert_null(read_text("auth_backends = pam\n" LISTENER, &fault));
+	assert_non_null(strstr(fault.text, "pam_domain"));
 }
 
 static void hostname_empty_becomes_the_machines(void **state)
@@ -463,6 +499,7 @@ int main(void)
 		cmocka_unit_test(errors_name_file_line_and_option),
 		cmocka_unit_test(file_that_is_none_is_refused),
 		cmocka_unit_test(file_with_nul_is_refused),
+		cmocka_unit_test(backends_keep_their_order),
 		cmocka_unit_test(hostname_empty_becomes_the_machines),
 		cmocka_unit_test(run_dir_too_long_for_a_socket_is_refused),
 		cmocka_unit_test(example_is_the_tables_defaults),

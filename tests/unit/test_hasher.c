@@ -39,17 +39,18 @@ void accounts_close(struct accounts **accounts)
 	*accounts = NULL;
 }
 
-static void close_backend(void *self)
+enum auth_verdict auth_open(const struct config *config, struct accounts *accounts,
+			    const char *accounts_path, const struct secret_key *key,
+			    struct auth_backends *backends, struct fault *fault)
 {
-	(void)self;
+	(void)config, (void)accounts, (void)accounts_path, (void)key, (void)fault;
+	backends->count = 0;
+	return AUTH_OK;
 }
 
-enum auth_verdict auth_sql_open(struct accounts *accounts, const struct secret_key *key,
-				struct auth_backend *backend, struct fault *fault)
+void auth_close(struct auth_backends *backends)
 {
-	(void)accounts, (void)key, (void)fault;
-	backend->close = close_backend;
-	return AUTH_OK;
+	(void)backends;
 }
 
 enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
@@ -206,6 +207,29 @@ static void stop_with_queued_jobs_refuses_them_without_the_work(void **state)
 		assert_int_equal(jobs[i].verdict, AUTH_UNAVAILABLE);
 }
 
+static void work_of_its_own(struct login_job *job, struct auth_backends *backends)
+{
+	assert_int_equal(backends->count, 0);
+	job->verdict = AUTH_UNAVAILABLE;
+}
+
+static void job_with_work_of_its_own_does_that(void **state)
+{
+	struct login_job job = job_of('a');
+	struct server server = { .started = 0 };
+	struct hashers hashers;
+	struct fault fault = { "" };
+
+	(void)state;
+	job.work = work_of_its_own;
+	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	hashers_submit(&hashers, &job);
+	sem_wait(&finished);
+	assert_int_equal(job.verdict, AUTH_UNAVAILABLE);
+	assert_int_equal(order_n, 0);
+	hashers_stop(&hashers);
+}
+
 static void start_without_accounts_fails(void **state)
 {
 	struct server server = { .started = 0 };
@@ -228,6 +252,7 @@ int main(void)
 				       set_up),
 		cmocka_unit_test_setup(stop_with_queued_jobs_refuses_them_without_the_work,
 				       set_up),
+		cmocka_unit_test_setup(job_with_work_of_its_own_does_that, set_up),
 		cmocka_unit_test_setup(start_without_accounts_fails, set_up),
 	};
 
