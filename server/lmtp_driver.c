@@ -161,7 +161,8 @@ static enum lmtp_status add_targets(struct worker *worker, struct lmtp_connectio
 		status = admit(worker, c, &targets->account[i], now, fault);
 	if (status != LMTP_ACCEPTED)
 		return status;
-	status = transaction_add(c->transaction, targets->account, targets->count);
+	status =
+		transaction_add(c->transaction, c->recipient, targets->account, targets->count);
 	if (status != LMTP_ACCEPTED)
 		fault_set(fault, "out of memory, or more than %d maildrops for one message",
 			  LMTP_TARGETS_MAX);

@@ -78,14 +78,23 @@ static bool grow(void **array, size_t *cap, size_t n, size_t element)
 	return true;
 }
 
-/* The trace lines that name one recipient (RFC 5321 section 4.4; RFC 9228 for Delivered-To). */
-static char *make_prefix(const struct transaction *t, const struct account *account)
+/*
+ * The trace lines that name one recipient (RFC 5321 section 4.4; RFC 9228 for Delivered-To). A
+ * message that did not come as SMTPUTF8 has an ASCII header, and keeps it: where the mailbox's own
+ * address would spoil that, the recipient stands there, which was ASCII too.
+ */
+static char *make_prefix(const struct transaction *t, struct str recipient,
+			 const struct account *account)
 {
 	char *prefix = malloc(STORE_PREFIX_MAX);
+	struct str address = str_of(account->address);
 
+	if (!t->smtputf8 && !str_is_ascii(address))
+		address = recipient;
 	if (prefix != NULL)
-		snprintf(prefix, STORE_PREFIX_MAX, "Return-Path: <%s>\r\nDelivered-To: %s\r\n",
-			 t->sender, account->address);
+		snprintf(prefix, STORE_PREFIX_MAX,
+			 "Return-Path: <%s>\r\nDelivered-To: %.*s\r\n", t->sender,
+			 STR_ARG(address));
 	return prefix;
 }
 
@@ -101,7 +110,8 @@ static bool find_target(const struct transaction *t, const struct account *accou
 	return false;
 }
 
-static bool add_target(struct transaction *t, const struct account *account)
+static bool add_target(struct transaction *t, struct str recipient,
+		       const struct account *account)
 {
 	struct delivery_target *target;
 	size_t addresses_cap = t->target_cap;
@@ -119,7 +129,7 @@ static bool add_target(struct transaction *t, const struct account *account)
 		.key = account->key,
 		.quota_octets = account->quota_octets,
 		.quota_messages = account->quota_messages,
-		.prefix = make_prefix(t, account),
+		.prefix = make_prefix(t, recipient, account),
 	};
 	if (target->prefix == NULL)
 		return false;
@@ -128,8 +138,8 @@ static bool add_target(struct transaction *t, const struct account *account)
 	return true;
 }
 
-enum lmtp_status transaction_add(struct transaction *t, const struct account *accounts,
-				 size_t n)
+enum lmtp_status transaction_add(struct transaction *t, struct str recipient,
+				 const struct account *accounts, size_t n)
 {
 	size_t links_before = t->link_count;
 	void *links = t->links;
@@ -141,7 +151,8 @@ enum lmtp_status transaction_add(struct transaction *t, const struct account *ac
 			goto undo;
 		t->links = links;
 		if (!find_target(t, &accounts[i], &at) &&
-		    (t->target_count >= LMTP_TARGETS_MAX || !add_target(t, &accounts[i])))
+		    (t->target_count >= LMTP_TARGETS_MAX ||
+		     !add_target(t, recipient, &accounts[i])))
 			goto undo;
 		t->links[t->link_count++] = (uint16_t)at;
 	}

@@ -38,8 +38,8 @@ struct transaction {
 
 MUST_USE struct transaction *transaction_open(const struct lmtp_action *mail);
 void transaction_close(struct transaction **transaction);
-/* Adds a recipient that stands for `accounts`. */
-MUST_USE enum lmtp_status transaction_add(struct transaction *transaction,
+/* Adds a recipient, as RCPT named it, that stands for `accounts`. */
+MUST_USE enum lmtp_status transaction_add(struct transaction *transaction, struct str recipient,
 					  const struct account *accounts, size_t n);
 /* Opens the delivery; its first octets are the Received field `received`. */
 MUST_USE enum lmtp_status transaction_begin(struct transaction *transaction,

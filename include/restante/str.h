@@ -38,6 +38,14 @@ static inline bool str_equal_nocase(struct str a, struct str b)
 	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }
 
+static inline bool str_is_ascii(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
 /* The part from octet `from` on; empty when there is none. */
 static inline struct str str_from(struct str s, size_t from)
 {

@@ -293,6 +293,16 @@ class Lmtp(LiveTest):
         self.assertEqual([code for code, _ in replies], [250])
         self.assertIn(b"with UTF8LMTP", self.retrieve("jürgen@example.test"))
 
+    def test_ascii_alias_of_a_utf8_mailbox_keeps_the_header_ascii(self):
+        self.mx.add_user("jürgen@example.test")
+        self.mx.sql("INSERT INTO alias(address, goto)"
+                    " VALUES('juergen@example.test', 'jürgen@example.test')")
+        replies = self.lmtp().deliver("sender@example.net", ["juergen@example.test"], MESSAGE)
+        self.assertEqual([code for code, _ in replies], [250])
+        got = self.retrieve("jürgen@example.test")
+        self.assertIn(b"\r\nDelivered-To: juergen@example.test\r\n", got)
+        self.assertTrue(got.isascii())
+
 
 if __name__ == "__main__":
     unittest.main()

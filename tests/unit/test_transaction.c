@@ -65,9 +65,9 @@ static void add_same_maildrop_twice_makes_one_target(void **state)
 	enum lmtp_status status[LMTP_RECIPIENTS_MAX];
 
 	(void)state;
-	assert_int_equal(transaction_add(t, &ann, 1), LMTP_ACCEPTED);
-	assert_int_equal(transaction_add(t, both, 2), LMTP_ACCEPTED);
-	assert_int_equal(transaction_add(t, &ann, 1), LMTP_ACCEPTED);
+	assert_int_equal(transaction_add(t, STR("r@example.org"), &ann, 1), LMTP_ACCEPTED);
+	assert_int_equal(transaction_add(t, STR("r@example.org"), both, 2), LMTP_ACCEPTED);
+	assert_int_equal(transaction_add(t, STR("r@example.org"), &ann, 1), LMTP_ACCEPTED);
 	assert_int_equal(t->target_count, 2);
 	assert_string_equal(
 		t->targets[0].prefix,
@@ -80,6 +80,40 @@ static void add_same_maildrop_twice_makes_one_target(void **state)
 	assert_int_equal(status[2], LMTP_ACCEPTED);
 	transaction_close(&t);
 	assert_null(t);
+}
+
+static void delivered_to_is_ascii_but_for_smtputf8(void **state)
+{
+	static const struct {
+		bool smtputf8;
+		struct str recipient;
+		const char *address, *delivered_to;
+	} rows[] = {
+		{ false, STR_INIT("alias@example.org"), "j\xc3\xbcrgen@example.org",
+		  "alias@example.org" },
+		{ true, STR_INIT("alias@example.org"), "j\xc3\xbcrgen@example.org",
+		  "j\xc3\xbcrgen@example.org" },
+		{ false, STR_INIT("alias@example.org"), "ann@example.org", "ann@example.org" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct lmtp_action mail = { .sender = STR("s@example.org"),
+					    .client = STR("mta.example.org"),
+					    .smtputf8 = rows[i].smtputf8 };
+		struct transaction *t = transaction_open(&mail);
+		struct account account = account_of(rows[i].address, "a");
+		char expected[STORE_PREFIX_MAX];
+
+		assert_non_null(t);
+		assert_int_equal(transaction_add(t, rows[i].recipient, &account, 1),
+				 LMTP_ACCEPTED);
+		snprintf(expected, sizeof expected,
+			 "Return-Path: <s@example.org>\r\nDelivered-To: %s\r\n",
+			 rows[i].delivered_to);
+		assert_string_equal(t->targets[0].prefix, expected);
+		transaction_close(&t);
+	}
 }
 
 static void outcome_of_single_target_is_its_own(void **state)
@@ -103,7 +137,8 @@ static void outcome_of_single_target_is_its_own(void **state)
 		struct account ann = account_of("ann@example.org", "a");
 		enum lmtp_status status[LMTP_RECIPIENTS_MAX];
 
-		assert_int_equal(transaction_add(t, &ann, 1), LMTP_ACCEPTED);
+		assert_int_equal(transaction_add(t, STR("r@example.org"), &ann, 1),
+				 LMTP_ACCEPTED);
 		t->targets[0].status = rows[i].from;
 		transaction_outcome(t, rows[i].over_quota, status);
 		assert_int_equal(status[0], rows[i].to);
@@ -129,7 +164,9 @@ static void add_past_the_target_limit_takes_nothing(void **state)
 				 r * ALIAS_TARGETS_MAX + i - (r == recipients ? 50 : 0));
 			accounts[i] = account_of("a@example.org", id);
 		}
-		assert_int_equal(transaction_add(t, accounts, ALIAS_TARGETS_MAX), expected);
+		assert_int_equal(transaction_add(t, STR("r@example.org"), accounts,
+						 ALIAS_TARGETS_MAX),
+				 expected);
 	}
 	assert_int_equal(t->recipients, recipients);
 	assert_int_equal(t->target_count, LMTP_TARGETS_MAX);
@@ -146,7 +183,7 @@ static int digest_of(const char *sender, const char *text, size_t piece)
 	const unsigned char *digest;
 	int result;
 
-	assert_int_equal(transaction_add(t, &ann, 1), LMTP_ACCEPTED);
+	assert_int_equal(transaction_add(t, STR("r@example.org"), &ann, 1), LMTP_ACCEPTED);
 	assert_int_equal(transaction_begin(t, NULL, STR("Received: ours\r\n")), LMTP_ACCEPTED);
 	while (rest.n > 0) {
 		struct str part = { rest.p, rest.n < piece ? rest.n : piece };
@@ -177,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(add_same_maildrop_twice_makes_one_target),
+		cmocka_unit_test(delivered_to_is_ascii_but_for_smtputf8),
 		cmocka_unit_test(outcome_of_single_target_is_its_own),
 		cmocka_unit_test(add_past_the_target_limit_takes_nothing),
 		cmocka_unit_test(digest_only_behind_a_trace_field),
