@@ -23,7 +23,7 @@ static int set_password(struct tool *tool, const char *address, const struct pas
 	struct fault fault = { "" };
 	char hash[512];
 	if (!password_hash(NULL, password_str(password), hash, sizeof hash, &fault))
-		return complain(EX_SOFTWARE, "cannot hash the password: %s", fault.text);
+		return complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
 	enum accounts_status status =
 		account_set_password(tool->accounts, address, hash, &fault);
 	explicit_bzero(hash, sizeof hash);
@@ -67,9 +67,15 @@ static int set_apop(struct tool *tool, const struct account *account,
 {
 	struct fault fault = { "" };
 	char sealed[512];
+	char prepared[PASSWORD_MAX + 1];
 	int code = tool_key(tool);
 	if (code != EX_OK)
 		return code;
+	bool usable = saslprep(password_str(password), true, prepared, sizeof prepared);
+	explicit_bzero(prepared, sizeof prepared);
+	if (!usable)
+		return complain(EX_DATAERR,
+				"the secret is not UTF-8, or holds what RFC 4013 prohibits");
 	if (!secret_seal(tool->key, account->id, password_str(password), sealed, sizeof sealed,
 			 &fault))
 		return complain(EX_DATAERR, "cannot seal the secret: %s", fault.text);

@@ -18,10 +18,19 @@
 static int check_new(struct tool *tool, const char *address)
 {
 	size_t count;
+	char prepared[ADDRESS_MAX + 1];
 	const char *at = strrchr(address, '@');
 	if (at == NULL || at == address || at[1] == '\0')
 		return complain(EX_USAGE, "\"%s\" is no address such as ann@example.org",
 				address);
+	if (!saslprep_user(str_of(address), prepared, sizeof prepared))
+		return complain(EX_DATAERR,
+				"nobody could log in as \"%s\": RFC 4013 prohibits the name",
+				address);
+	if (strcmp(prepared, address) != 0)
+		return complain(EX_DATAERR,
+				"nobody could log in as \"%s\": write it \"%s\" (RFC 4013)",
+				address, prepared);
 	int code = rows_need(tool, TABLE_DOMAIN, at + 1);
 	if (code == EX_OK)
 		code = rows_count(tool, TABLE_MAILBOX, address, NULL, &count);
@@ -41,7 +50,7 @@ static int add_with_password(struct tool *tool, const char *address, struct assi
 	char hash[PASSWORD_HASH_MAX];
 	if (!password_hash(NULL, (struct str){ password->text, password->n }, hash, sizeof hash,
 			   &fault))
-		return complain(EX_SOFTWARE, "cannot hash the password: %s", fault.text);
+		return complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
 	/* With the row, so that there never is a user without the password. */
 	assert(to->count < ASSIGN_MAX);
 	to->field[to->count++] = (struct field){ "password", hash };

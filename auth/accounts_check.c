@@ -124,17 +124,44 @@ static void secret_row(struct check *check, sqlite3_stmt *stmt)
 {
 	struct fault why = { "" };
 	char clear[PASSWORD_HASH_MAX];
+	char prepared[PASSWORD_HASH_MAX];
 	size_t n;
 
 	if (check->how->key == NULL)
 		return;
-	if (!secret_open(check->how->key, sqlite3_column_int64(stmt, 1), row_text(stmt, 2),
-			 clear, sizeof clear, &n, &why))
+	if (secret_open(check->how->key, sqlite3_column_int64(stmt, 1), row_text(stmt, 2),
+			clear, sizeof clear, &n, &why)) {
+		if (!saslprep((struct str){ clear, n }, true, prepared, sizeof prepared))
+			finding(check,
+				"mailbox %s: its APOP secret holds what RFC 4013 prohibits; "
+				"set "
+				"another one",
+				row_text(stmt, 0));
+	} else {
 		finding(check,
 			"mailbox %s: its APOP secret does not open with the key file; bring "
 			"the right one back from a backup, or set the secret again",
 			row_text(stmt, 0));
+	}
 	explicit_bzero(clear, sizeof clear);
+	explicit_bzero(prepared, sizeof prepared);
+}
+
+/* A login's name is prepared before it is looked for. */
+static void name_row(struct check *check, sqlite3_stmt *stmt)
+{
+	struct str address = str_of(row_text(stmt, 0));
+	char prepared[ADDRESS_MAX + 1];
+
+	if (!saslprep_user(address, prepared, sizeof prepared))
+		finding(check, "mailbox %s: RFC 4013 prohibits the name, nobody can log in",
+			address.p);
+	else if (!str_equal(str_of(prepared), address))
+		finding(check,
+			"mailbox %s: nobody can log in, since RFC 4013 makes another name of "
+			"it: "
+			"%s",
+			address.p, prepared);
 }
 
 enum accounts_status accounts_check(struct accounts *accounts,
@@ -151,6 +178,7 @@ enum accounts_status accounts_check(struct accounts *accounts,
 		{ "SELECT DISTINCT CASE WHEN address GLOB '@*' THEN '*' ELSE '' END || address"
 		  " FROM alias WHERE active",
 		  alias_row },
+		{ "SELECT address FROM mailbox", name_row },
 		{ "SELECT address, password FROM mailbox WHERE password IS NOT NULL",
 		  password_row },
 		{ "SELECT address, id, apop_secret FROM mailbox"

@@ -1,39 +1,41 @@
 /*
- * The order of authentication: what no backend may see is refused first, then the backends are
- * asked, then the account's state decides. The only place that knows this order.
+ * The order of authentication: what no backend may see is refused first, the rest is prepared, then
+ * the backends are asked, then the account's state decides. The only place that knows this order.
  */
 #include "restante/auth.h"
 
 #include <assert.h>
 
 #include "restante/config.h"
+#include "restante/passwords.h"
 
 static_assert(AUTH_BACKENDS_MAX == CONFIG_BACKEND_COUNT, "each backend once");
 
-static bool has_control(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return true;
-	return false;
-}
+/* A request in the form that backends are shown; wiped when the verdict is known. */
+struct prepared {
+	struct auth_request request;
+	char user[ADDRESS_MAX + 1];
+	char password[PASSWORD_MAX + 1];
+};
 
 /*
- * NULL when the request may be shown to a backend. Depends on the client's octets alone, so that
- * a refusal here tells nothing of any account.
+ * SASLprep, both as queries (RFC 6856 section 2.2). NULL, or why no backend may see this: it
+ * depends on the client's octets alone, so that a refusal here tells nothing of any account.
  */
-static const char *request_flaw(const struct auth_request *request)
+static const char *prepare(const struct auth_request *request, struct prepared *to)
 {
+	to->request = *request;
 	/* Some backends take an empty password for "no authentication wanted" (LDAP does). */
 	if (request->secret.n == 0)
 		return "empty-password";
-	if (request->user.n == 0 || request->user.n > ADDRESS_MAX || has_control(request->user))
+	if (!saslprep_user(request->user, to->user, sizeof to->user))
 		return "bad-user-name";
+	to->request.user = str_of(to->user);
 	switch (request->method) {
 	case AUTH_PASS:
-		if (request->secret.n > PASSWORD_MAX ||
-		    memchr(request->secret.p, '\0', request->secret.n) != NULL)
+		if (!saslprep(request->secret, false, to->password, sizeof to->password))
 			return "unusable-password";
+		to->request.secret = str_of(to->password);
 		return NULL;
 	case AUTH_APOP:
 		return request->challenge.n == 0 ? "no-challenge" : NULL;
@@ -88,13 +90,15 @@ enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
 			      struct auth_result *result, struct fault *fault)
 {
 	enum auth_verdict verdict = AUTH_REFUSED;
+	struct prepared prepared;
 	const char *bar;
 
 	memset(result, 0, sizeof *result);
 	fault->text[0] = '\0';
-	result->reason = request_flaw(request);
+	result->reason = prepare(request, &prepared);
 	if (result->reason == NULL)
-		verdict = ask_backends(backends, count, request, result, fault);
+		verdict = ask_backends(backends, count, &prepared.request, result, fault);
+	explicit_bzero(&prepared, sizeof prepared);
 	if (verdict == AUTH_OK) {
 		bar = account_bar(&result->account, request->method, now);
 		verdict = bar == NULL ? AUTH_OK : AUTH_REFUSED;

@@ -66,9 +66,10 @@ static enum auth_verdict verify_pass(const struct auth_request *request,
 
 /* --- APOP ------------------------------------------------------------------------------------ */
 
-/* The secret itself into clear; NULL, or why there is none. */
-static const char *apop_secret(const struct sql_backend *self, int64_t account,
-			       const char *stored, char *clear, size_t *n, struct fault *fault)
+/* The secret as it is stored into clear; NULL, or why there is none. */
+static const char *open_apop_secret(const struct sql_backend *self, int64_t account,
+				    const char *stored, char *clear, size_t *n,
+				    struct fault *fault)
 {
 	static const char prefix[] = "{CLEAR}";
 
@@ -88,6 +89,20 @@ static const char *apop_secret(const struct sql_backend *self, int64_t account,
 	return secret_open(self->key, account, stored, clear, SECRET_MAX, n, fault)
 		       ? NULL
 		       : "unreadable-apop-secret";
+}
+
+/* RFC 6856 section 2.2: the secret that a digest is made of is prepared as a stored string. */
+static const char *apop_secret(const struct sql_backend *self, int64_t account,
+			       const char *stored, char *clear, size_t *n, struct fault *fault)
+{
+	char opened[SECRET_MAX];
+	const char *flaw = open_apop_secret(self, account, stored, opened, n, fault);
+
+	if (flaw == NULL && !saslprep((struct str){ opened, *n }, true, clear, SECRET_MAX))
+		flaw = "unusable-apop-secret";
+	explicit_bzero(opened, sizeof opened);
+	*n = flaw == NULL ? strlen(clear) : 0;
+	return flaw;
 }
 
 static void burn_apop(const struct sql_backend *self, const struct auth_request *request)

@@ -302,18 +302,21 @@ bool password_hash(const char *name, struct str password, char *hash, size_t cap
 		   struct fault *fault)
 {
 	const struct scheme *scheme = scheme_find(str_of(name == NULL ? "CRYPT" : name));
-	struct password_copy copy;
+	char prepared[PASSWORD_MAX + 1];
 	bool good = false;
 
 	hash[0] = '\0';
 	if (scheme == NULL || scheme->make == NULL)
 		fault_set(fault, "%s is %s", name,
 			  scheme == NULL ? "no password scheme" : "not for new passwords");
-	else if (password.n == 0 || !password_copy(&copy, password))
-		fault_set(fault, "a password has 1 to %d octets and no NUL", PASSWORD_MAX);
+	else if (!saslprep(password, true, prepared, sizeof prepared))
+		fault_set(fault,
+			  "a password has 1 to %d octets of UTF-8 without control characters "
+			  "and others that RFC 4013 prohibits",
+			  PASSWORD_MAX);
 	else
-		good = hash_with(scheme, copy.str, hash, cap, fault);
-	explicit_bzero(&copy, sizeof copy);
+		good = hash_with(scheme, str_of(prepared), hash, cap, fault);
+	explicit_bzero(prepared, sizeof prepared);
 	if (!good)
 		hash[0] = '\0';
 	return good;

@@ -8,7 +8,7 @@
 set -eu
 
 build='gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libssl-dev libconfuse-dev
-	libcrypt-dev libargon2-dev libpam0g-dev libsmartcols-dev uthash-dev'
+	libcrypt-dev libargon2-dev libidn-dev libpam0g-dev libsmartcols-dev uthash-dev'
 try="$build curl openssl"
 # llvm has the symbolizer, without which a sanitizer's exceptions match nothing.
 tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binutils libcmocka-dev

@@ -75,9 +75,10 @@ MUST_USE enum auth_verdict auth_open(const struct config *config, struct account
 void auth_close(struct auth_backends *backends);
 
 /*
- * Asks the backends in order. Refuses an empty password, a user name with control characters and
- * an over-long one before any backend sees it. Checks active, expires_at and switches after the
- * password, so that the answer tells nothing. Wipes nothing of the request: the caller does.
+ * Asks the backends in order. User name and password are prepared by SASLprep (RFC 4013); what it
+ * refuses (control characters, ill-formed UTF-8), an empty password and over-long ones no backend
+ * sees. Checks active, expires_at and switches after the password, so that the answer tells
+ * nothing. Wipes nothing of the request: the caller does.
  */
 MUST_USE enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
 				       const struct auth_request *request, int64_t now,

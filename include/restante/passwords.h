@@ -28,7 +28,7 @@ MUST_USE bool password_known(const char *stored, struct fault *fault);
 /* The same work for nobody: a hash in the default scheme, thrown away. */
 void password_burn(struct str password);
 /*
- * New hash with its "{SCHEME}": `scheme` NULL = "CRYPT", which is yescrypt. False: an unknown
+ * New hash of the password, prepared by SASLprep, with its "{SCHEME}": `scheme` NULL = "CRYPT", which is yescrypt. False: an unknown
  * scheme, one not for new passwords, or a password that no login could give (fault says).
  * PASSWORD_HASH_MAX octets are always enough.
  */
@@ -40,6 +40,17 @@ const char *const *password_schemes(void);
 bool password_scheme_writable(const char *scheme);
 /* 20 characters of 5.9 bits each, no look-alikes; NUL-terminated. */
 void password_generate(char *password, size_t cap);
+
+/*
+ * SASLprep (RFC 4013) of a name or password in UTF-8, NUL-terminated. `stored`: as it is kept,
+ * where unassigned code points are refused. False: prohibited, ill-formed, empty or too long.
+ */
+MUST_USE bool saslprep(struct str text, bool stored, char *to, size_t cap);
+/*
+ * ... of a user name in a login. An address's two halves are prepared each alone: RFC 4013 section
+ * 2.4 would refuse a right-to-left name in front of a domain in ASCII.
+ */
+MUST_USE bool saslprep_user(struct str name, char *to, size_t cap);
 
 /* The store's key: 32 random octets in a file of mode 0600, made at first start. */
 struct secret_key;

@@ -914,6 +914,11 @@ static void check_names_each_fault(void **state)
 		{ "INSERT INTO alias(address, goto)"
 		  " VALUES ('@example.org', 'gone@example.org')",
 		  "alias *@example.org" },
+		{ "INSERT INTO mailbox(address) VALUES ('ju\xcc\x88@example.org')",
+		  "mailbox ju\xcc\x88@example.org: nobody can log in, since RFC 4013 makes "
+		  "another name of it: j\xc3\xbc@example.org" },
+		{ "INSERT INTO mailbox(address) VALUES ('a\xee\x80\x80@example.org')",
+		  "RFC 4013 prohibits the name" },
 		{ "UPDATE mailbox SET password = '{SHA5}abc'",
 		  "mailbox ann@example.org: stored password: unknown scheme {SHA5}" },
 	};

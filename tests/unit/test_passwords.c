@@ -446,6 +446,16 @@ static void new_hash_verifies_and_is_salted(void **state)
 	}
 }
 
+static void new_hash_is_of_the_prepared_password(void **state)
+{
+	char hash[PASSWORD_HASH_MAX];
+
+	(void)state;
+	assert_true(password_hash(NULL, STR("gru\xcc\x88n"), hash, sizeof hash, &fault));
+	expect(hash, STR("gr\xc3\xbcn"), PASSWORD_MATCHES);
+	expect(hash, STR("gru\xcc\x88n"), PASSWORD_DIFFERS);
+}
+
 static void new_hash_refused(void **state)
 {
 	char hash[PASSWORD_HASH_MAX];
@@ -464,6 +474,9 @@ static void new_hash_refused(void **state)
 	assert_string_equal(fault.text, "nonsense is no password scheme");
 	assert_false(password_hash(NULL, STR(""), hash, sizeof hash, &fault));
 	assert_false(password_hash(NULL, STR("a\0b"), hash, sizeof hash, &fault));
+	assert_false(password_hash(NULL, STR("a\tb"), hash, sizeof hash, &fault));
+	assert_false(password_hash(NULL, STR("gr\xfc\xdf"), hash, sizeof hash, &fault));
+	assert_non_null(strstr(fault.text, "RFC 4013"));
 }
 
 static void new_hash_says_no_to_a_small_buffer(void **state)
@@ -510,6 +523,7 @@ int main(void)
 		cmocka_unit_test(unbounded_cost_refused),
 		cmocka_unit_test(long_password_without_harm),
 		cmocka_unit_test(new_hash_verifies_and_is_salted),
+		cmocka_unit_test(new_hash_is_of_the_prepared_password),
 		cmocka_unit_test(new_hash_refused),
 		cmocka_unit_test(new_hash_says_no_to_a_small_buffer),
 		cmocka_unit_test(generated_password_is_readable),

@@ -97,6 +97,10 @@ class Accounts(ToolTest):
                   says="restante domain add nowhere.org")
         self.tool("user", "add", ANN, "--generate", status=CANTCREAT, says="user passwd")
         self.tool("user", "add", "nobody", "--generate", status=USAGE)
+        self.tool("user", "add", "ju\u0308@example.org", "--generate", status=DATAERR,
+                  says="write it \"j\u00fc@example.org\"")
+        self.tool("user", "add", "a\ue000@example.org", "--generate", status=DATAERR,
+                  says="RFC 4013")
         self.tool("user", "add", "x@example.org", "no=1", "--generate", status=USAGE)
 
     def test_user_is_added_with_the_password_in_one_step(self):
@@ -223,6 +227,8 @@ class Passwords(ToolTest):
         for path in self.data.rglob("*"):
             if path.is_file():
                 self.assertNotIn(b"tanstaaf", path.read_bytes(), path)
+        self.tool("user", "apop", ANN, "--password-stdin", stdin=b"gr\xfc\xdf\n", status=DATAERR,
+                  says="RFC 4013")
         self.tool("user", "apop", ANN, "--remove", "--generate", status=USAGE, says="excludes")
         self.tool("user", "apop", ANN, "--remove")
         row, = self.tool("user", "show", ANN, "--json").json["users"]
