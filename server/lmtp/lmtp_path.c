@@ -5,6 +5,7 @@
  * Refused everywhere: control characters, those of UTF-8 (U+0080 to U+009F) too; UTF-8 that is not
  * well-formed (overlong, surrogates, cut off); a missing bracket; white space outside quotes.
  */
+#include "base/utf8.h"
 #include "lmtp/lmtp_private.h"
 
 static bool take(struct str *s, char c)
@@ -24,42 +25,6 @@ static bool is_let_dig(char c)
 static bool is_atext(char c)
 {
 	return is_let_dig(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
-}
-
-/*
- * Octets of the UTF-8 character at the front, 0 = none (ASCII, ill-formed, control). The table of
- * RFC 3629 section 4: what the second octet may be depends on the first.
- */
-static size_t utf8_character(struct str s)
-{
-	unsigned char first = s.n > 0 ? (unsigned char)*s.p : 0, low = 0x80, high = 0xBF;
-	size_t n = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-
-	if (first < 0xC2 || first > 0xF4 || s.n < n)
-		return 0;
-	switch (first) {
-	case 0xC2:
-		low = 0xA0; /* below: C1 control characters */
-		break;
-	case 0xE0:
-		low = 0xA0;
-		break;
-	case 0xED:
-		high = 0x9F;
-		break;
-	case 0xF0:
-		low = 0x90;
-		break;
-	case 0xF4:
-		high = 0x8F;
-		break;
-	}
-	if ((unsigned char)s.p[1] < low || (unsigned char)s.p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (((unsigned char)s.p[i] & 0xC0) != 0x80)
-			return 0;
-	return n;
 }
 
 /* Takes one UTF-8 character. */
