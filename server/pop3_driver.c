@@ -75,11 +75,15 @@ static void start(struct connection *connection, struct buf *out)
 
 static struct pop3_message message_for_machine(const struct message *message)
 {
+	/* Some MTAs say SMTPUTF8 with every message: all in ASCII, it is as any other. */
+	unsigned utf8 = MESSAGE_SMTPUTF8 | MESSAGE_HAS_8BIT;
+
 	return (struct pop3_message){
 		.msgno = message->msgno,
 		.octets = message->octets,
 		.header_octets = message->header_octets,
 		.needs_stuffing = (message->flags & MESSAGE_NEEDS_STUFFING) != 0,
+		.needs_utf8 = (message->flags & utf8) == utf8,
 		.uidl = str_of(message->uidl),
 	};
 }

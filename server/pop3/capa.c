@@ -13,6 +13,7 @@ static const struct str always[] = {
 	STR_INIT("PIPELINING"),
 	/* Nothing is ever deleted but by the client (RFC 2449 section 6.7). */
 	STR_INIT("EXPIRE NEVER"),
+	STR_INIT("LANG"),
 };
 
 void pop3_capa(const struct pop3_session *session, struct buf *out)
@@ -22,11 +23,13 @@ void pop3_capa(const struct pop3_session *session, struct buf *out)
 	pop3_reply(out, STR("+OK capability list follows"));
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		pop3_reply(out, always[i]);
-	if (policy->stls && session->state == POP3_AUTHORIZATION)
+	if (pop3_takes_stls(session))
 		pop3_reply(out, STR("STLS"));
 	/* RFC 8314 section 4.1: not offered where a password in clear is not accepted. */
 	if (policy->clear_password)
 		pop3_reply(out, STR("USER"));
+	/* RFC 6856 section 2.2: USER says that names and passwords may be UTF-8. */
+	pop3_reply(out, policy->clear_password ? STR("UTF8 USER") : STR("UTF8"));
 	if (policy->implementation != NULL) {
 		struct str told = str_of(policy->implementation);
 

@@ -1,5 +1,5 @@
 /*
- * POP3 (RFC 1939, 2449, 3206) as a pure machine: octets in, replies and at most one action out.
+ * POP3 (RFC 1939, 2449, 3206, 6856) as a pure machine: octets in, replies and at most one action out.
  * No socket, file, clock, thread or allocation. A driver performs the action and reports once.
  *
  *	pop3_start(&s, &policy, &out);              greeting
@@ -82,6 +82,7 @@ struct pop3_message {
 	uint64_t octets;
 	uint64_t header_octets; /* up to and including the empty line */
 	bool needs_stuffing;    /* false: no line begins with "." */
+	bool needs_utf8;        /* not to be sent before UTF8 was said */
 	struct str uidl;        /* borrowed for the call */
 };
 
@@ -103,6 +104,7 @@ struct pop3_session {
 	struct pop3_policy policy;
 	unsigned errors; /* in a row */
 	unsigned attempts;
+	bool utf8;     /* UTF8 was said */
 	bool quit;     /* QUIT was said: the end is the client's wish */
 	bool skipping; /* an over-long line, to its end */
 	bool needs_stuffing;

@@ -1,6 +1,6 @@
 /*
  * Between the files of the POP3 machine: pop3.c reads command lines and takes reports, verbs.c is
- * the table of commands, send.c sends message octets, capa.c says what we can do, replies.c holds
+ * the table of commands, language.c is UTF8 and LANG, send.c sends message octets, capa.c says what we can do, replies.c holds
  * the words.
  */
 #ifndef RESTANTE_POP3_PRIVATE_H
@@ -39,8 +39,16 @@ struct pop3_verb {
 			struct buf *out);
 };
 
+/* verbs.c: STLS may be said now. */
+bool pop3_takes_stls(const struct pop3_session *session);
 /* verbs.c: the row of a keyword in any case, or NULL. */
 const struct pop3_verb *pop3_verb_find(struct str name);
+
+/* language.c: UTF8 and LANG. */
+struct pop3_action pop3_proceed_utf8(struct pop3_session *session,
+				     const struct pop3_command *command, struct buf *out);
+struct pop3_action pop3_proceed_lang(struct pop3_session *session,
+				     const struct pop3_command *command, struct buf *out);
 
 /* capa.c: CAPA's whole answer. */
 void pop3_capa(const struct pop3_session *session, struct buf *out);

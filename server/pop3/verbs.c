@@ -4,6 +4,7 @@
  * by the row's `totals` or `message` when the driver reports.
  */
 #include "base/number.h"
+#include "base/utf8.h"
 #include "pop3/pop3_private.h"
 
 #define IN_AUTHORIZATION (1U << POP3_AUTHORIZATION)
@@ -24,18 +25,22 @@ static struct pop3_action nothing_more(void)
 
 /* --- AUTHORIZATION ------------------------------------------------------------------------ */
 
-/* Control characters in a name have no use but to deceive logs and databases. */
+/*
+ * Control characters in a name have no use but to deceive logs and databases. What is not UTF-8 is
+ * refused by RFC 6856 section 2.2.
+ */
 static const struct str *check_name(struct str name)
 {
 	static const struct str bad = STR_INIT("-ERR ill-formed user name");
 
 	if (name.n == 0 || name.n > POP3_USER_MAX)
 		return &bad;
-	for (size_t i = 0; i < name.n; i++) {
-		unsigned char c = (unsigned char)name.p[i];
+	while (name.n > 0) {
+		size_t n = name.p[0] >= 0x20 && name.p[0] < 0x7F ? 1 : utf8_character(name);
 
-		if (c < 0x20 || c == 0x7F)
+		if (n == 0)
 			return &bad;
+		name = str_from(name, n);
 	}
 	return NULL;
 }
@@ -128,16 +133,26 @@ static struct pop3_action proceed_apop(struct pop3_session *session,
 	return log_in(session, POP3_BY_APOP, command->argument[1]);
 }
 
+/* RFC 6856 section 2.1: "Clients MUST NOT issue the STLS command after issuing UTF8". */
+bool pop3_takes_stls(const struct pop3_session *session)
+{
+	return session->policy.stls && session->state == POP3_AUTHORIZATION && !session->utf8;
+}
+
 /* Whoever asks where there is none to be had is a client that tries: no error of the kind that ends
  * the connection. */
 static struct pop3_action proceed_stls(struct pop3_session *session,
 				       const struct pop3_command *command, struct buf *out)
 {
 	(void)command;
-	if (session->policy.stls && session->state == POP3_AUTHORIZATION)
+	if (pop3_takes_stls(session))
 		return ask(POP3_START_TLS, 0);
-	pop3_reply(out, session->policy.secure ? STR("-ERR TLS is active already")
-					       : STR("-ERR command not supported"));
+	if (session->policy.secure)
+		pop3_reply(out, STR("-ERR TLS is active already"));
+	else if (session->policy.stls && session->utf8)
+		pop3_reply(out, STR("-ERR too late for STLS, UTF8 was said"));
+	else
+		pop3_reply(out, STR("-ERR command not supported"));
 	return nothing_more();
 }
 
@@ -224,9 +239,21 @@ static struct pop3_action proceed_retr(struct pop3_session *session,
 	return ask(POP3_FIND, command->number[0]);
 }
 
+/* RFC 6856 section 5: the code tells the client what to do. Sizes are told all the same. */
+static bool withhold(const struct pop3_session *session, const struct pop3_message *message,
+		     struct buf *out)
+{
+	if (session->utf8 || !message->needs_utf8)
+		return false;
+	pop3_reply(out, STR("-ERR [UTF8] message needs the command UTF8 first"));
+	return true;
+}
+
 static void answer_retr(struct pop3_session *session, const struct pop3_message *message,
 			struct buf *out)
 {
+	if (withhold(session, message, out))
+		return;
 	pop3_reply_number(out, STR("+OK "), message->octets, STR(" octets"));
 	pop3_send_begin(session, message, false, POP3_ALL_LINES, out);
 }
@@ -242,6 +269,8 @@ static struct pop3_action proceed_top(struct pop3_session *session,
 static void answer_top(struct pop3_session *session, const struct pop3_message *message,
 		       struct buf *out)
 {
+	if (withhold(session, message, out))
+		return;
 	pop3_reply(out, STR("+OK top of message follows"));
 	pop3_send_begin(session, message, true, session->lines_left, out);
 }
@@ -308,8 +337,8 @@ static struct pop3_action proceed_capa(struct pop3_session *session,
 }
 
 /*
- * Commands that clients try whether we announce them or not (Outlook: AUTH, UTF8; fdm: UTF8;
- * fetchmail: LAST; Netscape: XTND). They are refused in so many words, and it is no error that
+ * Commands that clients try whether we announce them or not (Outlook: AUTH; fetchmail: LAST;
+ * Netscape: XTND). They are refused in so many words, and it is no error that
  * could end the connection.
  */
 static struct pop3_action proceed_decline(struct pop3_session *session,
@@ -392,9 +421,13 @@ static const struct pop3_verb verbs[] = {
 	{ .name = STR_INIT("STLS"), .states = IN_BOTH, .proceed = proceed_stls },
 	{ .name = STR_INIT("QUIT"), .states = IN_BOTH, .proceed = proceed_quit },
 	{ .name = STR_INIT("CAPA"), .states = IN_BOTH, .proceed = proceed_capa },
+	/* RFC 6856 has it in AUTHORIZATION alone; Outlook says it after the login. */
+	{ .name = STR_INIT("UTF8"), .states = IN_BOTH, .proceed = pop3_proceed_utf8 },
+	{ .name = STR_INIT("LANG"),
+	  .states = IN_BOTH,
+	  .most = 1,
+	  .proceed = pop3_proceed_lang },
 	DECLINED("AUTH"),
-	DECLINED("UTF8"),
-	DECLINED("LANG"),
 	DECLINED("LAST"),
 	DECLINED("XTND"),
 };

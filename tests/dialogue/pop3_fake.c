@@ -100,6 +100,7 @@ static struct pop3_message facts(const struct pop3_fake *fake, size_t index)
 				      .octets = message->n,
 				      .header_octets = fake_header_octets(octets),
 				      .needs_stuffing = fake_needs_stuffing(octets),
+				      .needs_utf8 = message->needs_utf8,
 				      .uidl = str_of(message->uidl) };
 }
 

@@ -14,6 +14,7 @@ struct fake_message {
 	char *octets; /* owned */
 	size_t n;
 	bool marked;
+	bool needs_utf8;
 	char uidl[POP3_UIDL_MAX + 1];
 };
 

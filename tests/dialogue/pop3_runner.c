@@ -7,6 +7,7 @@
  *	implementation: text       for CAPA
  *	user, password, digest     who may log in; escapes as for C>
  *	message: octets            a message, escapes as for C>; any number of them, in order
+ *	utf8-message: octets       one delivered as SMTPUTF8, after these
  *	fill: n                    a message of n octets, after the others; any number of them
  *	uidl: text                 of the first, the second ... message
  *	octets: n                  added to the maildrop's totals
@@ -81,6 +82,10 @@ static void add_messages(struct pop3_run *self, const struct script *script)
 
 	for (size_t i = 0; (value = script_header(script, "message", i)) != NULL; i++)
 		pop3_fake_add(fake, octets_of(self, value));
+	for (size_t i = 0; (value = script_header(script, "utf8-message", i)) != NULL; i++) {
+		pop3_fake_add(fake, octets_of(self, value));
+		fake->messages[fake->count - 1].needs_utf8 = true;
+	}
 	for (size_t i = 0; (value = script_header(script, "fill", i)) != NULL; i++)
 		add_filled(fake, (size_t)strtoul(value, NULL, 10));
 	for (size_t i = 0; (value = script_header(script, "uidl", i)) != NULL; i++)

@@ -6,7 +6,8 @@
  *
  * What must hold: the same octets come out whatever the pieces, the output buffer, and the number
  * of octets or rows in a report; every command has one reply, and it is of a known form; RETR sends
- * as many octets as it announced, and they are a message's; UPDATE is never asked for without QUIT.
+ * as many octets as it announced, and they are a message's; nothing of a message that came as SMTPUTF8
+ * is sent before UTF8 was said; UPDATE is never asked for without QUIT.
  */
 #include <stdio.h>
 
@@ -24,6 +25,8 @@ struct run {
 };
 
 static struct pop3_fake fake;
+/* As the client reads it: UTF8 has been answered +OK. */
+static bool utf8;
 
 static void send_out(void *context, struct str octets)
 {
@@ -72,6 +75,7 @@ static void add_message(struct str line)
 static void set_up(struct run *run, struct str settings, struct str message, bool pieces)
 {
 	unsigned char more = fuzz_setting(settings, 1);
+	bool needs_utf8 = (fuzz_setting(settings, 0) & 128) != 0;
 
 	memset(&fake, 0, offsetof(struct pop3_fake, memory));
 	fake.user = STR("u");
@@ -87,6 +91,8 @@ static void set_up(struct run *run, struct str settings, struct str message, boo
 	pop3_fake_add(&fake, STR("\r\n"));
 	pop3_fake_add(&fake, STR("no end of a header\r\n"));
 	add_message(message);
+	/* The others are in ASCII. */
+	fake.messages[fake.count - 1].needs_utf8 = needs_utf8;
 }
 
 static void feed(struct run *run, struct str settings, struct str octets, bool pieces)
@@ -168,9 +174,16 @@ static void check_retrieved(unsigned long long announced, struct str octets)
 
 	FUZZ_CHECK(announced == octets.n);
 	for (size_t i = 0; i < fake.count && !known; i++)
-		known = str_equal(octets,
+		known = (utf8 || !fake.messages[i].needs_utf8) &&
+			str_equal(octets,
 				  (struct str){ fake.messages[i].octets, fake.messages[i].n });
 	FUZZ_CHECK(known);
+}
+
+/* A top may be of the message that is to be held back: then no octet of it is beyond ASCII. */
+static void check_top(struct str octets)
+{
+	FUZZ_CHECK(utf8 || !fake.messages[fake.count - 1].needs_utf8 || str_is_ascii(octets));
 }
 
 /* As a client reads it: how many replies there are. */
@@ -179,6 +192,7 @@ static size_t read_replies(struct str out)
 	static struct fuzz_text text;
 	size_t replies = 0;
 
+	utf8 = false;
 	for (; out.n > 0; replies++) {
 		struct str line = take_line(&out);
 		unsigned long long octets;
@@ -194,9 +208,12 @@ static size_t read_replies(struct str out)
 			check_retrieved(octets, fuzz_str(&text));
 		} else if ((strcmp(word, "message") == 0 && strchr(first, '(') != NULL) ||
 			   begins(line, "+OK unique-id listing") ||
-			   begins(line, "+OK top of") || begins(line, "+OK capability list")) {
+			   begins(line, "+OK top of") || begins(line, "+OK capability list") ||
+			   begins(line, "+OK languages")) {
 			take_lines(&out, &text);
+			check_top(fuzz_str(&text));
 		}
+		utf8 = utf8 || begins(line, "+OK UTF-8");
 	}
 	return replies;
 }

@@ -67,6 +67,7 @@ static void start(struct text *sent, size_t out_cap)
 	pop3_fake_add(&fake, STR("Subject: b\r\n"));
 	pop3_fake_add(&fake, STR(""));
 	pop3_fake_add(&fake, STR(".x: c\r\n\r\n1\r\n2\r\n3\r\n"));
+	fake.messages[3].needs_utf8 = true;
 	pop3_fake_start(&fake, &lenient, STR("<1.2@example.org>"));
 }
 
@@ -94,6 +95,9 @@ static const struct str phrases[] = {
 	STR_INIT("NOOP\r\n"),
 	STR_INIT("CAPA\r\n"),
 	STR_INIT("AUTH \r\n"),
+	STR_INIT("UTF8\r\n"),
+	STR_INIT("LANG\r\n"),
+	STR_INIT("LANG en-us\n"),
 	STR_INIT("PASS  a b \r\n"),
 	STR_INIT("\r\n"),
 	STR_INIT("\0\r\n"),
