@@ -40,6 +40,8 @@ static int open_store(struct tool *tool, bool exclusive, struct backend *backend
 	int code = tool_data(tool);
 	if (code == EX_OK)
 		code = tool_path(tool, CONFIG_MAIL_DIR, dir, sizeof dir);
+	if (code == EX_OK)
+		code = tool_same_store(tool);
 	if (code != EX_OK)
 		return code;
 	struct store_options options = { .dir = dir, .exclusive = exclusive };

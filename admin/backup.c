@@ -149,6 +149,8 @@ int command_backup(struct tool *tool)
 		code = tool_accounts(tool, false);
 	accounts_close(&tool->accounts);
 	if (code == EX_OK)
+		code = tool_same_store(tool);
+	if (code == EX_OK)
 		code = check_directory(dir);
 	if (code == EX_OK)
 		code = backup_mail(tool, dir);
@@ -166,6 +168,17 @@ int command_backup(struct tool *tool)
 }
 
 /* --- restore ------------------------------------------------------------------------ */
+
+/* The manifest tells that all is as the backup left it, not that it left what belongs together. */
+static int verify_content(const struct tool *tool, char *dir)
+{
+	struct fault fault = { "" };
+	struct config there = *tool->config;
+	there.data_dir = dir;
+	if (store_home_check(&there, &fault) == HOME_READY)
+		return EX_OK;
+	return complain(EX_DATAERR, "the backup cannot be used: %s", fault.text);
+}
 
 static int verify(const char *dir)
 {
@@ -249,6 +262,8 @@ int command_restore(struct tool *tool)
 		return complain(EX_TEMPFAIL, "the server runs; stop it before you restore");
 	/* First of all: nothing is made for the sake of a backup that is none. */
 	code = verify(tool->args[0]);
+	if (code == EX_OK)
+		code = verify_content(tool, tool->args[0]);
 	if (code != EX_OK)
 		return code;
 	enum home_status status = store_home_directory(tool->config, &fault);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "complain.h"
+#include "restante/home.h"
 #include "restante/passwords.h"
 
 int tool_config(struct tool *tool)
@@ -110,6 +111,15 @@ int tool_data(struct tool *tool)
 	if (code == EX_OK)
 		code = tool_path(tool, CONFIG_ACCOUNTS_DB, path, sizeof path);
 	return code == EX_OK ? check_reachable(tool, path) : code;
+}
+
+int tool_same_store(const struct tool *tool)
+{
+	struct fault fault = { "" };
+	enum home_status status = store_home_check(tool->config, &fault);
+	if (status == HOME_READY)
+		return EX_OK;
+	return complain(status == HOME_INCOMPLETE ? EX_DATAERR : EX_TEMPFAIL, "%s", fault.text);
 }
 
 int tool_accounts(struct tool *tool, bool writable)

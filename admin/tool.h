@@ -71,6 +71,8 @@ MUST_USE int tool_config(struct tool *tool);
 MUST_USE int tool_become_owner(struct tool *tool);
 /* As that user: whether there is a data directory that we may use. */
 MUST_USE int tool_data(struct tool *tool);
+/* Whether accounts.db and the mail databases are of one store. */
+MUST_USE int tool_same_store(const struct tool *tool);
 MUST_USE int tool_accounts(struct tool *tool, bool writable);
 MUST_USE int tool_key(struct tool *tool);
 /* The account of an address; an unknown one is EX_NOUSER and said with the remedy. */

@@ -192,53 +192,79 @@ bool column_copy(sqlite3_stmt *stmt, int column, char *to, size_t cap)
 
 static int fill_meta(sqlite3 *db, void *context)
 {
-	const unsigned *shards = context;
+	const struct store_identity *store = context;
 	sqlite3_stmt *stmt = NULL;
-	int code = sqlite3_prepare_v2(db,
-				      "INSERT INTO meta(name, value) VALUES "
-				      "('id', lower(hex(randomblob(16)))), ('shards', ?1)",
-				      -1, &stmt, NULL);
+	int code = sqlite3_prepare_v2(
+		db, "INSERT INTO meta(name, value) VALUES ('store', ?1), ('shards', ?2)", -1,
+		&stmt, NULL);
 
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(stmt, 1, *shards);
+		code = sqlite3_bind_text(stmt, 1, store->id, -1, SQLITE_STATIC);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(stmt, 2, store->shards);
 	if (code == SQLITE_OK)
 		code = sqlite3_step(stmt);
 	(void)sqlite3_finalize(stmt);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-enum accounts_status accounts_create(const char *path, unsigned shards, struct fault *fault)
+enum accounts_status accounts_create(const char *path, const struct store_identity *store,
+				     struct fault *fault)
 {
-	if (shards < 1 || shards > STORE_SHARDS_MAX) {
+	struct store_identity copy = *store;
+
+	if (store->shards < 1 || store->shards > STORE_SHARDS_MAX) {
 		fault_set(fault, "a store has 1 to %d shards, not %u", STORE_SHARDS_MAX,
-			  shards);
+			  store->shards);
 		return ACCOUNTS_REFUSED;
 	}
 	return accounts_from_database(
-		database_create(path, &accounts_kind, fill_meta, &shards, fault));
+		database_create(path, &accounts_kind, fill_meta, &copy, fault));
 }
 
-/* The number of shards, which the triggers of the schema use as well. */
-static enum accounts_status read_meta(struct accounts *accounts, const char *path,
-				      struct fault *fault)
+/* The triggers of the schema use the number of shards as well. */
+static enum accounts_status read_meta(sqlite3 *db, const char *path,
+				      struct store_identity *store, struct fault *fault)
 {
+	static const char sql[] = "SELECT (SELECT value FROM meta WHERE name = 'store'),"
+				  "(SELECT value FROM meta WHERE name = 'shards')";
 	sqlite3_stmt *stmt = NULL;
-	int code = sqlite3_prepare_v2(
-		accounts->db, "SELECT value FROM meta WHERE name = 'shards'", -1, &stmt, NULL);
+	int code = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
 	enum accounts_status status;
 	int64_t shards = 0;
 
+	store->id[0] = '\0';
 	if (code == SQLITE_OK)
 		code = sqlite3_step(stmt);
-	if (code == SQLITE_ROW)
-		shards = sqlite3_column_int64(stmt, 0);
-	status = accounts_fault(accounts, code, "reading meta", fault);
-	(void)sqlite3_finalize(stmt);
-	if (status == ACCOUNTS_OK && (shards < 1 || shards > STORE_SHARDS_MAX)) {
-		fault_set(fault, "%s: its meta table names no number of shards", path);
-		return ACCOUNTS_FOREIGN;
+	status = accounts_from_database(database_fault(db, code, "reading meta", fault));
+	if (code == SQLITE_ROW) {
+		shards = sqlite3_column_int64(stmt, 1);
+		if (!column_copy(stmt, 0, store->id, sizeof store->id))
+			shards = 0;
 	}
-	accounts->shards = (unsigned)shards;
+	(void)sqlite3_finalize(stmt);
+	store->shards = (unsigned)shards;
+	if (status != ACCOUNTS_OK ||
+	    (store->id[0] != '\0' && shards >= 1 && shards <= STORE_SHARDS_MAX))
+		return status;
+	fault_set(fault,
+		  "%s: its meta table does not name the store that it was made for: "
+		  "put it back from a backup",
+		  path);
+	return ACCOUNTS_FOREIGN;
+}
+
+enum accounts_status accounts_identify(const char *path, struct store_identity *store,
+				       struct fault *fault)
+{
+	sqlite3 *db = NULL;
+	int64_t version;
+	enum accounts_status status = accounts_from_database(
+		database_open_known(path, &accounts_kind, &db, &version, fault));
+
+	if (status == ACCOUNTS_OK)
+		status = read_meta(db, path, store, fault);
+	database_close(&db);
 	return status;
 }
 
@@ -263,7 +289,7 @@ enum accounts_status accounts_open(const char *path, bool writable, struct accou
 		status = accounts_from_database(
 			database_run(opened->db, "PRAGMA secure_delete = ON", fault));
 	if (status == ACCOUNTS_OK)
-		status = read_meta(opened, path, fault);
+		status = read_meta(opened->db, path, &opened->store, fault);
 	if (status != ACCOUNTS_OK)
 		accounts_close(&opened);
 	*accounts = opened;
@@ -279,7 +305,7 @@ void accounts_close(struct accounts **accounts)
 	*accounts = NULL;
 }
 
-unsigned accounts_shards(const struct accounts *accounts)
+const struct store_identity *accounts_store(const struct accounts *accounts)
 {
-	return accounts->shards;
+	return &accounts->store;
 }

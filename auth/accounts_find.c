@@ -75,7 +75,7 @@ static bool key_read(const struct accounts *accounts, sqlite3_stmt *stmt,
 {
 	int64_t shard = sqlite3_column_int64(stmt, COLUMN_SHARD);
 
-	if (shard < 0 || shard >= (int64_t)accounts->shards)
+	if (shard < 0 || shard >= (int64_t)accounts->store.shards)
 		return false;
 	key->shard = (unsigned)shard;
 	return column_copy(stmt, COLUMN_STORE_KEY, key->id, sizeof key->id) &&

@@ -29,7 +29,7 @@ enum accounts_statement {
 struct accounts {
 	sqlite3 *db;
 	bool writable;
-	unsigned shards;
+	struct store_identity store;
 	char postmaster[ADDRESS_MAX + 1]; /* "" = none */
 	sqlite3_stmt *statement[STATEMENT_COUNT];
 };

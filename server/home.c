@@ -11,7 +11,8 @@
  * - all in place: .new is empty and is removed.
  * What is neither in place nor in .new was lost, and only a backup has it: that is an error.
  *
- * Never opens a shard: other connections of this process to it would lose their locks.
+ * Databases are looked into by SQLite alone: closing one of them elsewhere would take the locks of
+ * this process's other connections to it away.
  */
 #include "restante/home.h"
 
@@ -197,21 +198,9 @@ static unsigned count_shards(const char *mail)
 	return count;
 }
 
-/* That each shard is this store's own is checked by store_open. */
-static enum home_status check_shards(const struct config *config, struct fault *fault)
+static enum home_status check_count(const char *mail, unsigned wanted, struct fault *fault)
 {
-	char path[PATH_MAX];
-	struct accounts *accounts = NULL;
-	if (!path_of(config, CONFIG_ACCOUNTS_DB, path, fault))
-		return HOME_UNAVAILABLE;
-	enum accounts_status status = accounts_open(path, true, &accounts, fault);
-	if (status != ACCOUNTS_OK)
-		return status == ACCOUNTS_UNAVAILABLE ? HOME_UNAVAILABLE : HOME_INCOMPLETE;
-	unsigned wanted = accounts_shards(accounts);
-	accounts_close(&accounts);
-	if (!path_of(config, CONFIG_MAIL_DIR, path, fault))
-		return HOME_UNAVAILABLE;
-	unsigned found = count_shards(path);
+	unsigned found = count_shards(mail);
 	if (found == wanted)
 		return HOME_READY;
 	fault_set(
@@ -219,8 +208,36 @@ static enum home_status check_shards(const struct config *config, struct fault *
 		"accounts.db was made for %u mail databases, but %s holds %u: copy the missing "
 		"ones from the directory mail of a backup, without what is left of their -wal "
 		"and -shm",
-		wanted, path, found);
+		wanted, mail, found);
 	return HOME_INCOMPLETE;
+}
+
+/* That the other shards are of the first one's store is checked by store_open. */
+enum home_status store_home_check(const struct config *config, struct fault *fault)
+{
+	struct store_identity wanted;
+	struct store_identity found;
+	char accounts[PATH_MAX];
+	char mail[PATH_MAX];
+	if (!path_of(config, CONFIG_ACCOUNTS_DB, accounts, fault) ||
+	    !path_of(config, CONFIG_MAIL_DIR, mail, fault))
+		return HOME_UNAVAILABLE;
+	enum accounts_status status = accounts_identify(accounts, &wanted, fault);
+	if (status != ACCOUNTS_OK)
+		return status == ACCOUNTS_UNAVAILABLE ? HOME_UNAVAILABLE : HOME_INCOMPLETE;
+	enum store_status mail_status = store_identify(mail, &found, fault);
+	if (mail_status == STORE_OK && strcmp(found.id, wanted.id) != 0) {
+		fault_set(fault,
+			  "%s belongs to store %s, but %s/mail-00.db to store %s: "
+			  "put back from a backup whichever of them is not this server's",
+			  accounts, wanted.id, mail, found.id);
+		return HOME_INCOMPLETE;
+	}
+	/* First, since it may be the first database that is missing, and others with it. */
+	enum home_status complete = check_count(mail, wanted.shards, fault);
+	if (complete != HOME_READY || mail_status == STORE_OK)
+		return complete;
+	return mail_status == STORE_FOREIGN ? HOME_INCOMPLETE : HOME_UNAVAILABLE;
 }
 
 static enum home_status say_incomplete(struct home *home)
@@ -260,7 +277,7 @@ static enum home_status make_locked(struct home *home, store_home_fill *fill, vo
 	if (present == ARRAY_SIZE(pieces)) {
 		if (access(home->stage, F_OK) == 0 && !stage_remove(home))
 			return HOME_UNAVAILABLE;
-		return check_shards(home->config, home->fault);
+		return store_home_check(home->config, home->fault);
 	}
 	if (present > 0 && !moves_can_be_finished(home))
 		return say_incomplete(home);
@@ -269,7 +286,7 @@ static enum home_status make_locked(struct home *home, store_home_fill *fill, vo
 	if (!stage_move(home))
 		return HOME_UNAVAILABLE;
 	/* What an earlier call had made is not what this one was asked for. */
-	return present == 0 ? HOME_MADE : check_shards(home->config, home->fault);
+	return present == 0 ? HOME_MADE : store_home_check(home->config, home->fault);
 }
 
 /* --- the ways in -------------------------------------------------------------------- */
@@ -344,12 +361,14 @@ static bool fill_new(void *context, const struct config *staged, struct fault *f
 		fault_set(fault, "cannot make %s: %s", path, strerror(errno));
 		return false;
 	}
-	if (store_create(path, staged->shards, fault) != STORE_OK)
+	struct store_identity store;
+	if (store_create(path, staged->shards, fault) != STORE_OK ||
+	    store_identify(path, &store, fault) != STORE_OK)
 		return false;
 	if (!path_of(staged, CONFIG_SECRET_KEY, path, fault) || !secret_key_create(path, fault))
 		return false;
 	return path_of(staged, CONFIG_ACCOUNTS_DB, path, fault) &&
-	       accounts_create(path, staged->shards, fault) == ACCOUNTS_OK;
+	       accounts_create(path, &store, fault) == ACCOUNTS_OK;
 }
 
 enum home_status store_home_init(const struct config *config, struct fault *fault)

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -29,15 +30,26 @@ static bool is_stopping(struct housekeeper *h)
 	return stopping;
 }
 
+/* By the accounts of another store all of this one's mail would be reaped. */
+static bool same_store(const struct housekeeper *h, struct fault *fault)
+{
+	if (strcmp(accounts_store(h->accounts)->id, store_identity(h->options.store)->id) == 0)
+		return true;
+	fault_set(fault, "%s belongs to another store than the mail databases: put it back",
+		  h->accounts_path);
+	return false;
+}
+
 static bool have_accounts(struct housekeeper *h)
 {
 	struct fault fault;
 
 	if (h->accounts != NULL)
 		return true;
-	if (accounts_open(h->accounts_path, true, &h->accounts, &fault) == ACCOUNTS_OK)
+	if (accounts_open(h->accounts_path, true, &h->accounts, &fault) == ACCOUNTS_OK &&
+	    same_store(h, &fault))
 		return true;
-	h->accounts = NULL;
+	accounts_close(&h->accounts);
 	log_fault(LOG_LEVEL_ERROR, "housekeeping-no-accounts", &fault);
 	return false;
 }

@@ -261,7 +261,6 @@ static enum database_status must_exist(const char *path, struct fault *fault)
 	return errno == ENOENT || errno == ENOTDIR ? DATABASE_MISSING : DATABASE_UNAVAILABLE;
 }
 
-/* Opens and identifies; nothing is written to the file. */
 enum database_status database_open_known(const char *path, const struct database_kind *kind,
 					 sqlite3 **db, int64_t *version, struct fault *fault)
 {

@@ -53,6 +53,14 @@ MUST_USE enum database_status database_open(const char *path, const struct datab
 					    enum database_access access, int cache_kib,
 					    int checkpoint_pages, sqlite3 **db,
 					    struct fault *fault);
+/*
+ * Opens and identifies a file of any schema that we know, for a short look: nothing is written to
+ * it, and the connection has none of our settings.
+ */
+MUST_USE enum database_status database_open_known(const char *path,
+						  const struct database_kind *kind,
+						  sqlite3 **db, int64_t *version,
+						  struct fault *fault);
 /* Finalizes every statement that is left and closes. Accepts NULL, sets NULL. */
 void database_close(sqlite3 **db);
 

@@ -14,10 +14,5 @@ MUST_USE enum database_status database_settle(sqlite3 *db, int cache_kib, int ch
 					      struct fault *fault);
 MUST_USE enum database_status database_set_wal(sqlite3 *db, const char *path,
 					       struct fault *fault);
-/* Opens and identifies a file of any schema that we know; nothing is written to it. */
-MUST_USE enum database_status database_open_known(const char *path,
-						  const struct database_kind *kind,
-						  sqlite3 **db, int64_t *version,
-						  struct fault *fault);
 
 #endif

@@ -177,16 +177,12 @@ enum store_status shard_check_meta(const struct shard_meta *meta, const char *pa
 }
 
 /* Of any schema that this program knows: meta is the same in all of them. */
-static enum store_status open_any(const char *path, sqlite3 **db, struct fault *fault)
+static enum store_status open_known(const char *path, sqlite3 **db, struct fault *fault)
 {
-	struct database_kind kind = shard_kind;
-	struct fault again;
+	int64_t version;
 	enum database_status status =
-		database_open(path, &kind, DATABASE_READ, META_CACHE_KIB, 0, db, fault);
+		database_open_known(path, &shard_kind, db, &version, fault);
 
-	while (status == DATABASE_FOREIGN && --kind.version > 0)
-		status = database_open(path, &kind, DATABASE_READ, META_CACHE_KIB, 0, db,
-				       &again);
 	if (status == DATABASE_MISSING)
 		say_missing(path, fault);
 	return schema_status(status);
@@ -206,7 +202,7 @@ enum store_status store_read_meta(const char *dir, bool writable, struct shard_m
 	if (writable)
 		status = shard_open_file(path, true, META_CACHE_KIB, &db, fault);
 	else
-		status = open_any(path, &db, fault);
+		status = open_known(path, &db, fault);
 	if (status == STORE_OK)
 		status = shard_read_meta(db, path, first, fault);
 	if (status == STORE_OK && (first->shards < 1 || first->shards > STORE_SHARDS_MAX)) {

@@ -120,6 +120,30 @@ enum store_status store_create(const char *dir, unsigned shards, struct fault *f
 	return status;
 }
 
+static struct store_identity identity_of(const struct shard_meta *meta)
+{
+	struct store_identity identity = { .shards = meta->shards };
+
+	memcpy(identity.id, meta->store, sizeof identity.id);
+	return identity;
+}
+
+enum store_status store_identify(const char *dir, struct store_identity *identity,
+				 struct fault *fault)
+{
+	struct shard_meta first;
+	enum store_status status = store_read_meta(dir, false, &first, fault);
+
+	if (status == STORE_OK)
+		*identity = identity_of(&first);
+	return status;
+}
+
+const struct store_identity *store_identity(const struct store *store)
+{
+	return &store->identity;
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 /* flock(2) on a file that is no database; the kernel drops it with the process, however it ends. */
@@ -226,7 +250,7 @@ static enum store_status open_all(struct store *store, struct fault *fault)
 	     i++)
 		status = writer_start(&store->shards[i], fault);
 	if (status == STORE_OK)
-		memcpy(store->id, first.store, sizeof store->id);
+		store->identity = identity_of(&first);
 	return status;
 }
 

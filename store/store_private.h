@@ -124,7 +124,7 @@ struct shard {
 
 struct store {
 	char *dir;
-	char id[33];
+	struct store_identity identity;
 	bool exclusive;
 	uint64_t min_free;
 	store_log *log;

@@ -25,15 +25,21 @@ enum accounts_status {
 
 struct accounts;
 
-/* Makes accounts.db (mode 0600) in an existing directory; `shards` is written into its meta. */
-MUST_USE enum accounts_status accounts_create(const char *path, unsigned shards,
-					      struct fault *fault);
+/* Makes accounts.db (mode 0600) in an existing directory, for this store and no other. */
+MUST_USE enum accounts_status
+accounts_create(const char *path, const struct store_identity *store, struct fault *fault);
+/* Which store it was made for; it is not migrated, and not open afterwards. */
+MUST_USE enum accounts_status accounts_identify(const char *path, struct store_identity *store,
+						struct fault *fault);
 /* `writable` also migrates an older schema. */
 MUST_USE enum accounts_status accounts_open(const char *path, bool writable,
 					    struct accounts **accounts, struct fault *fault);
 void accounts_close(struct accounts **accounts);
-/* How many shards its mailboxes are spread over: must be the store's number. */
-unsigned accounts_shards(const struct accounts *accounts);
+/*
+ * Which store it was made for. With the mail databases of another one every user would have an
+ * empty maildrop, and all the mail would be reaped for want of accounts.
+ */
+const struct store_identity *accounts_store(const struct accounts *accounts);
 /*
  * Who gets the mail for "postmaster", and for postmaster@domain where a domain here has no such
  * mailbox, alias or catch-all (RFC 5321 section 4.5.1: it must be accepted). A local address;

@@ -8,7 +8,7 @@
 #include "restante/config.h"
 
 enum home_status {
-	HOME_READY,      /* all of it is there, and the numbers of shards agree */
+	HOME_READY,      /* all of it is there and belongs together */
 	HOME_MADE,       /* nothing was there; it was made now */
 	HOME_INCOMPLETE, /* something is missing beside others, or they do not fit together */
 	HOME_BUSY,       /* another process is making it at this moment */
@@ -21,6 +21,12 @@ enum home_status {
  */
 MUST_USE enum home_status store_home_directory(const struct config *config,
 					       struct fault *fault);
+
+/*
+ * Whether accounts.db and the mail databases are of one store: HOME_READY, or the fault names the
+ * files and the remedy. Changes nothing.
+ */
+MUST_USE enum home_status store_home_check(const struct config *config, struct fault *fault);
 
 /*
  * Makes the key file, accounts.db and the store where none of them is; never replaces anything.

@@ -51,8 +51,17 @@ struct store_options {
 	void *log_context;
 };
 
+/* Which store: in accounts.db and in every mail database from the day they are made. */
+struct store_identity {
+	char id[33]; /* 32 lower-case hexadecimal digits, NUL */
+	unsigned shards;
+};
+
 /* Makes a new store of `shards` databases in an existing, empty directory. */
 MUST_USE enum store_status store_create(const char *dir, unsigned shards, struct fault *fault);
+/* What its first database says; the store itself is not opened. */
+MUST_USE enum store_status store_identify(const char *dir, struct store_identity *identity,
+					  struct fault *fault);
 /*
  * Opens a store. STORE_IN_USE when another process owns it (exclusive only), STORE_FOREIGN when
  * a file is missing, belongs to another store or is of a newer schema; migrates an older one
@@ -64,6 +73,7 @@ MUST_USE enum store_status store_open(const struct store_options *options, struc
 /* Works off every queued job, stops the writers, closes. */
 void store_close(struct store **store);
 unsigned store_shards(const struct store *store);
+const struct store_identity *store_identity(const struct store *store);
 /* False when the disk has less than min_free left: deliveries are then refused at RCPT. */
 bool store_has_room(struct store *store);
 

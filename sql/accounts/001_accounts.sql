@@ -22,9 +22,12 @@
 -- Rules about one row are CHECK constraints whose name is the sentence you read when one refuses;
 -- rules about several rows are triggers. No foreign keys: the shell would not enforce them.
 
--- What this database is. Written once, when it was made.
+-- Which mail databases this one belongs to. Written once, when they were made together; with
+-- others it is refused.
+--	store	the store's identity, 32 hexadecimal digits, the same in each of them
+--	shards	how many there are
 CREATE TABLE meta (
-	name TEXT NOT NULL PRIMARY KEY,	-- 'id': this database; 'shards': how many mail databases
+	name TEXT NOT NULL PRIMARY KEY,
 	value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -6,7 +6,8 @@
 -- Units: sizes are octets, times are seconds since 1970 (UTC).
 
 -- Which file this is. A store with a file missing or from another store is refused.
---   store    the store's identity, 32 hexadecimal digits, the same in all its files
+--   store    the store's identity, 32 hexadecimal digits, the same in all its files and in
+--            accounts.db
 --   shard    this file's number, from 0
 --   shards   how many files the store has
 --   created  when

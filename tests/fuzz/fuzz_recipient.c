@@ -51,12 +51,13 @@ static void forget_template(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	static const struct store_identity store = { .id = "0", .shards = 8 };
 	struct fault fault;
 	FILE *file;
 
 	(void)argc, (void)argv;
 	(void)snprintf(path, sizeof path, "%s/accounts.db", fuzz_folder());
-	if (accounts_create(path, 8, &fault) != ACCOUNTS_OK)
+	if (accounts_create(path, &store, &fault) != ACCOUNTS_OK)
 		abort();
 	file = file_open("rb");
 	template_octets = malloc(1 << 20);

@@ -24,6 +24,11 @@ struct fixture {
 	struct fault fault;
 };
 
+static const struct store_identity fixture_store = {
+	.id = "0123456789abcdef0123456789abcdef",
+	.shards = 8,
+};
+
 /* The test fails with the fault's sentence when `status` is not the expected one. */
 static inline void expect_status(struct fixture *f, enum accounts_status status,
 				 enum accounts_status expected)
@@ -44,7 +49,7 @@ static inline int fixture_open(void **state)
 		return -1;
 	(void)snprintf(f->path, sizeof f->path, "%s/accounts.db", f->dir);
 	(void)snprintf(f->key_path, sizeof f->key_path, "%s/key", f->dir);
-	if (accounts_create(f->path, 8, &f->fault) != ACCOUNTS_OK)
+	if (accounts_create(f->path, &fixture_store, &f->fault) != ACCOUNTS_OK)
 		return -1;
 	return accounts_open(f->path, true, &f->accounts, &f->fault) == ACCOUNTS_OK ? 0 : -1;
 }

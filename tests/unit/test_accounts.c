@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define HASH "{SHA256}K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols="
@@ -23,20 +24,22 @@ static void create_twice_exists(void **state)
 	struct fixture *f = *state;
 	struct stat file;
 
-	assert_int_equal(accounts_create(f->path, 8, &f->fault), ACCOUNTS_EXISTS);
+	assert_int_equal(accounts_create(f->path, &fixture_store, &f->fault), ACCOUNTS_EXISTS);
 	assert_int_equal(stat(f->path, &file), 0);
 	assert_int_equal(file.st_mode & 07777, 0600);
 }
 
 static void create_with_bad_shards_refused(void **state)
 {
+	struct store_identity bad = fixture_store;
 	struct fixture *f = *state;
 	char path[128];
 
 	(void)snprintf(path, sizeof path, "%s/copy.db", f->dir);
-	assert_int_equal(accounts_create(path, 0, &f->fault), ACCOUNTS_REFUSED);
-	assert_int_equal(accounts_create(path, STORE_SHARDS_MAX + 1, &f->fault),
-			 ACCOUNTS_REFUSED);
+	bad.shards = 0;
+	assert_int_equal(accounts_create(path, &bad, &f->fault), ACCOUNTS_REFUSED);
+	bad.shards = STORE_SHARDS_MAX + 1;
+	assert_int_equal(accounts_create(path, &bad, &f->fault), ACCOUNTS_REFUSED);
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
@@ -57,11 +60,48 @@ static void open_missing_or_foreign_refused(void **state)
 	assert_null(accounts);
 }
 
-static void open_tells_shards(void **state)
+static void store_told_at_creation_is_kept(void **state)
 {
 	struct fixture *f = *state;
+	struct store_identity store;
 
-	assert_int_equal(accounts_shards(f->accounts), 8);
+	assert_int_equal(accounts_store(f->accounts)->shards, fixture_store.shards);
+	assert_string_equal(accounts_store(f->accounts)->id, fixture_store.id);
+	expect_status(f, accounts_identify(f->path, &store, &f->fault), ACCOUNTS_OK);
+	assert_int_equal(store.shards, fixture_store.shards);
+	assert_string_equal(store.id, fixture_store.id);
+}
+
+static void open_without_the_store_s_name_refused(void **state)
+{
+	static const char *const damage[] = {
+		"DELETE FROM meta WHERE name = 'store'",
+		"UPDATE meta SET value = x'00' WHERE name = 'store'",
+		"UPDATE meta SET value = 0 WHERE name = 'shards'",
+	};
+	struct fixture *f = *state;
+	struct accounts *accounts;
+	struct store_identity store;
+	sqlite3 *db;
+
+	for (size_t i = 0; i < ARRAY_SIZE(damage); i++) {
+		assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db,
+					      "DROP TRIGGER IF EXISTS meta_insert;"
+					      "DROP TRIGGER IF EXISTS meta_update;"
+					      "DROP TRIGGER IF EXISTS meta_delete;"
+					      "INSERT OR IGNORE INTO meta VALUES('store', 'x')",
+					      NULL, NULL, NULL),
+				 SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db, damage[i], NULL, NULL, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_close(db), SQLITE_OK);
+		assert_int_equal(accounts_open(f->path, true, &accounts, &f->fault),
+				 ACCOUNTS_FOREIGN);
+		assert_null(accounts);
+		assert_non_null(strstr(f->fault.text, "backup"));
+		assert_int_equal(accounts_identify(f->path, &store, &f->fault),
+				 ACCOUNTS_FOREIGN);
+	}
 }
 
 static void reader_never_writes(void **state)
@@ -980,7 +1020,8 @@ int main(void)
 		FIXTURE_TEST(create_twice_exists),
 		FIXTURE_TEST(create_with_bad_shards_refused),
 		FIXTURE_TEST(open_missing_or_foreign_refused),
-		FIXTURE_TEST(open_tells_shards),
+		FIXTURE_TEST(store_told_at_creation_is_kept),
+		FIXTURE_TEST(open_without_the_store_s_name_refused),
 		FIXTURE_TEST(reader_never_writes),
 		FIXTURE_TEST(find_new_mailbox_has_defaults),
 		FIXTURE_TEST(find_ignores_case),

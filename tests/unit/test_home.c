@@ -142,6 +142,24 @@ static void home_with_a_shard_lost_is_refused(void **state)
 	assert_non_null(strstr(fault.text, "3"));
 }
 
+/* As many shards, and yet every user would have an empty maildrop there. */
+static void home_with_the_accounts_of_another_store_is_refused(void **state)
+{
+	struct fault fault = { "" };
+	(void)state;
+	assert_int_equal(store_home_init(config, &fault), HOME_MADE);
+	assert_int_equal(rename(below("accounts.db"), below("kept")), 0);
+	remove_all(below("mail"));
+	remove_all(below("secret.key"));
+	assert_int_equal(store_home_init(config, &fault), HOME_MADE);
+	assert_int_equal(store_home_check(config, &fault), HOME_READY);
+	assert_int_equal(rename(below("kept"), below("accounts.db")), 0);
+	assert_int_equal(store_home_init(config, &fault), HOME_INCOMPLETE);
+	assert_non_null(strstr(fault.text, below("accounts.db")));
+	assert_non_null(strstr(fault.text, below("mail/mail-00.db")));
+	assert_non_null(strstr(fault.text, "backup"));
+}
+
 static bool fill_fails(void *context, const struct config *staged, struct fault *fault)
 {
 	char path[256];
@@ -226,6 +244,7 @@ int main(void)
 		HOME_TEST(home_with_an_empty_mail_directory_is_made),
 		HOME_TEST(home_with_a_piece_lost_is_refused_by_name),
 		HOME_TEST(home_with_a_shard_lost_is_refused),
+		HOME_TEST(home_with_the_accounts_of_another_store_is_refused),
 		HOME_TEST(home_interrupted_while_moving_is_finished),
 		HOME_TEST(home_interrupted_while_filling_is_made_afresh),
 		HOME_TEST(home_that_cannot_be_filled_leaves_nothing),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include <pthread.h>
 
@@ -25,7 +26,8 @@ static struct {
 	int64_t wall;
 	enum accounts_status open, find, set;
 	bool seal_fails, opens_as_another;
-	const char *clear; /* a secret in clear, NULL = none */
+	struct store_identity identity; /* of the accounts */
+	const char *clear;              /* a secret in clear, NULL = none */
 	enum store_status keep;
 	int looks;          /* at the clock */
 	int opened, closed; /* connections to accounts.db */
@@ -78,6 +80,20 @@ void accounts_close(struct accounts **accounts)
 	if (*accounts != NULL)
 		fake.closed++;
 	*accounts = NULL;
+}
+
+const struct store_identity *accounts_store(const struct accounts *accounts)
+{
+	assert_ptr_equal(accounts, the_accounts);
+	return &fake.identity;
+}
+
+const struct store_identity *store_identity(const struct store *store)
+{
+	static const struct store_identity ours = { .id = "ours" };
+
+	assert_ptr_equal(store, the_store);
+	return &ours;
 }
 
 enum accounts_status account_find_by_key(struct accounts *accounts, const char *key_id,
@@ -172,6 +188,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&fake, 0, sizeof fake);
 	fake.wall = NOW;
+	fake.identity = (struct store_identity){ .id = "ours" };
 	fake.window = -99;
 	return 0;
 }
@@ -257,6 +274,15 @@ static void round_without_accounts_purges_nothing(void **state)
 	assert_int_equal(fake.closed, 0);
 }
 
+static void accounts_of_another_store_purge_nothing(void **state)
+{
+	(void)state;
+	fake.identity = (struct store_identity){ .id = "another's" };
+	first_round();
+	assert_int_equal(fake.kept[0] + fake.kept[1], 0);
+	assert_int_equal(fake.opened, fake.closed);
+}
+
 static void shard_in_trouble_does_not_stop_the_others(void **state)
 {
 	(void)state;
@@ -296,6 +322,7 @@ int main(void)
 		CASE(round_keeps_every_shard_with_the_accounts_window),
 		CASE(window_of_an_account_gone_is_told_apart_from_trouble),
 		CASE(round_without_accounts_purges_nothing),
+		CASE(accounts_of_another_store_purge_nothing),
 		CASE(shard_in_trouble_does_not_stop_the_others),
 		CASE(secret_in_clear_is_sealed),
 		CASE(secret_that_cannot_be_opened_again_stays_in_clear),

@@ -378,6 +378,23 @@ class Backup(ToolTest):
         key.chmod(0o600)
         self.tool("check")
 
+    def test_accounts_of_another_store_are_refused_by_name(self):
+        self.tool("backup", self.backup)
+        other = self.other()
+        self.tool("init", config=other)
+        for folder in (self.data, self.backup):
+            shutil.copyfile(self.folder / "other/accounts.db", folder / "accounts.db")
+        shutil.rmtree(self.folder / "other")
+        for command in (["init"], ["check"], ["status", "--shards"], ["backup", self.folder / "b"]):
+            done = self.tool(*command, status=DATAERR, says=f"{self.data}/accounts.db belongs to")
+            self.assertIn(f"{self.data}/mail/mail-00.db to", done.err)
+        manifest = subprocess.run("sha256sum accounts.db secret.key mail/*", cwd=self.backup,
+                                  shell=True, capture_output=True, check=True)
+        (self.backup / "MANIFEST").write_bytes(manifest.stdout)
+        self.tool("restore", self.backup, config=other, status=DATAERR,
+                  says=f"{self.backup}/accounts.db belongs to")
+        self.assertFalse((self.folder / "other").exists())
+
     def test_backup_is_private_and_verifiable(self):
         self.tool("backup", self.backup)
         for path in (self.backup, *self.backup.rglob("*")):
