@@ -10,7 +10,7 @@
 #define ASSIGN_NAME_MAX 64
 
 struct assignments {
-	struct field field[ASSIGN_MAX];
+	struct field field[ASSIGN_MAX + 2]; /* room for what a command adds */
 	size_t count;
 	/* where the fields' texts are */
 	char name[ASSIGN_MAX][ASSIGN_NAME_MAX];

@@ -31,6 +31,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_CHANGED] = { "changed", 0, NULL,
 			     "only options that differ from their default" },
 	[OPTION_SHARDS] = { "shards", 0, NULL, "figures of the store instead, shard by shard" },
+	[OPTION_KEY] = { "key", 0, "KEY",
+			 "which one, where the address had several: its store_key" },
 };
 
 #define PASSWORD_OPTIONS (OPTION_BIT(OPTION_GENERATE) | OPTION_BIT(OPTION_PASSWORD_STDIN))
@@ -85,6 +87,11 @@ static const struct command commands[] = {
 	  "Removes an account; its mail is kept for a week and then reaped.",
 	  "restante user rm ann@example.org",
 	  0, 1, 1, COLUMNS_NONE, command_user_rm },
+	{ "user undelete", "ADDRESS [COLUMN=VALUE]...",
+	  "Puts a removed account back, with a new password and the mail that is still kept.",
+	  "restante user undelete ann@example.org --generate",
+	  PASSWORD_OPTIONS | OPTION_BIT(OPTION_KEY), 1, -1, COLUMNS_MAILBOX,
+	  command_user_undelete },
 	{ "user passwd", "ADDRESS",
 	  "Sets the password of a mailbox.",
 	  "restante user passwd ann@example.org",

@@ -63,6 +63,7 @@ int command_user_list(struct tool *tool);
 int command_user_show(struct tool *tool);
 int command_user_set(struct tool *tool);
 int command_user_rm(struct tool *tool);
+int command_user_undelete(struct tool *tool);
 int command_user_passwd(struct tool *tool);
 int command_user_apop(struct tool *tool);
 int command_alias_add(struct tool *tool);

@@ -6,16 +6,14 @@
 #include <string.h>
 #include <strings.h>
 
-#include "ask.h"
-#include "assign.h"
 #include "backend.h"
 #include "commands.h"
 #include "complain.h"
 #include "restante/passwords.h"
 #include "rows.h"
+#include "user.h"
 
-/* Before a password is asked for: is there a domain, and no such user yet? */
-static int check_new(struct tool *tool, const char *address)
+int user_check_new(struct tool *tool, const char *address)
 {
 	size_t count;
 	char prepared[ADDRESS_MAX + 1];
@@ -43,8 +41,8 @@ static int check_new(struct tool *tool, const char *address)
 	return code;
 }
 
-static int add_with_password(struct tool *tool, const char *address, struct assignments *to,
-			     const struct password *password)
+int user_add_with_password(struct tool *tool, const char *address, struct assignments *to,
+			   const struct password *password)
 {
 	struct fault fault = { "" };
 	char hash[PASSWORD_HASH_MAX];
@@ -52,14 +50,10 @@ static int add_with_password(struct tool *tool, const char *address, struct assi
 			   &fault))
 		return complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
 	/* With the row, so that there never is a user without the password. */
-	assert(to->count < ASSIGN_MAX);
+	assert(to->count < ARRAY_SIZE(to->field));
 	to->field[to->count++] = (struct field){ "password", hash };
 	int code = rows_add(tool, TABLE_MAILBOX, address, to->field, to->count);
 	explicit_bzero(hash, sizeof hash);
-	if (code == EX_OK) {
-		tool_say(tool, "Added user %s", address);
-		password_show_generated(tool, "Password", address, password);
-	}
 	return code;
 }
 
@@ -72,12 +66,16 @@ int command_user_add(struct tool *tool)
 	if (code == EX_OK)
 		code = tool_accounts(tool, true);
 	if (code == EX_OK)
-		code = check_new(tool, address);
+		code = user_check_new(tool, address);
 	if (code == EX_OK)
 		code = password_get(tool, "New password", PASSWORD_NEW, &password);
 	if (code != EX_OK)
 		return code;
-	code = add_with_password(tool, address, &to, &password);
+	code = user_add_with_password(tool, address, &to, &password);
+	if (code == EX_OK) {
+		tool_say(tool, "Added user %s", address);
+		password_show_generated(tool, "Password", address, &password);
+	}
 	password_wipe(&password);
 	return code;
 }
@@ -182,7 +180,10 @@ int command_user_rm(struct tool *tool)
 	if (code == EX_OK)
 		code = rows_remove(tool, TABLE_MAILBOX, address, NULL);
 	if (code == EX_OK)
-		tool_say(tool, "Removed user %s; its mail is kept for %d days", address,
-			 UNDELETE_SECONDS_DEFAULT / 86400);
+		tool_say(
+			tool,
+			"Removed user %s; its mail is kept for %d days, until then this brings "
+			"it back: restante user undelete %s",
+			address, UNDELETE_SECONDS_DEFAULT / 86400, address);
 	return code;
 }

@@ -44,6 +44,10 @@ static const char *const statement_sql[] = {
 	[STATEMENT_FIND_ADDRESS] = SELECT_ACCOUNT "WHERE m.address = ?1",
 	[STATEMENT_FIND_KEY] = SELECT_ACCOUNT "WHERE m.store_key = ?1",
 	[STATEMENT_KEY_RECORDED] = "SELECT 1 FROM maildrop WHERE store_key = ?1",
+	[STATEMENT_REMOVED] =
+		"SELECT shard, store_key, CAST(strftime('%s', removed) AS INTEGER)"
+		" FROM maildrop WHERE address = ?1 AND removed IS NOT NULL"
+		" ORDER BY removed DESC",
 	/* A name stands in one of the two tables only. */
 	[STATEMENT_DOMAIN] =
 		"SELECT domain, active FROM domain WHERE domain = ?1 UNION ALL "

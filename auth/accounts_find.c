@@ -70,15 +70,16 @@ static unsigned read_switches(sqlite3_stmt *stmt)
 	return set;
 }
 
-static bool key_read(const struct accounts *accounts, sqlite3_stmt *stmt,
+/* From a column with the shard and the next one with the key. */
+static bool key_read(const struct accounts *accounts, sqlite3_stmt *stmt, int column,
 		     struct maildrop_key *key)
 {
-	int64_t shard = sqlite3_column_int64(stmt, COLUMN_SHARD);
+	int64_t shard = sqlite3_column_int64(stmt, column);
 
 	if (shard < 0 || shard >= (int64_t)accounts->store.shards)
 		return false;
 	key->shard = (unsigned)shard;
-	return column_copy(stmt, COLUMN_STORE_KEY, key->id, sizeof key->id) &&
+	return column_copy(stmt, column + 1, key->id, sizeof key->id) &&
 	       strlen(key->id) == sizeof key->id - 1 &&
 	       strspn(key->id, "0123456789abcdef") == sizeof key->id - 1;
 }
@@ -104,7 +105,7 @@ static bool account_row(const struct accounts *accounts, sqlite3_stmt *stmt,
 	account->undelete_seconds = undelete >= 0 ? undelete : UNDELETE_SECONDS_DEFAULT;
 	return column_copy(stmt, COLUMN_ADDRESS, account->address, sizeof account->address) &&
 	       column_copy(stmt, COLUMN_DOMAIN, account->domain, sizeof account->domain) &&
-	       key_read(accounts, stmt, &account->key) &&
+	       key_read(accounts, stmt, COLUMN_SHARD, &account->key) &&
 	       (secrets == NULL || (column_copy(stmt, COLUMN_PASSWORD, secrets->password,
 						sizeof secrets->password) &&
 				    column_copy(stmt, COLUMN_APOP_SECRET, secrets->apop_secret,
@@ -172,6 +173,29 @@ enum accounts_status account_key_recorded(struct accounts *accounts, const char 
 	status = code == SQLITE_DONE
 			 ? ACCOUNTS_NOT_FOUND
 			 : accounts_fault(accounts, code, "finding a maildrop", fault);
+	statement_done(stmt);
+	return status;
+}
+
+enum accounts_status accounts_visit_removed(struct accounts *accounts, const char *address,
+					    account_removed_visit *visit, void *context,
+					    struct fault *fault)
+{
+	struct maildrop_key key;
+	sqlite3_stmt *stmt;
+	enum accounts_status status = statement_get(accounts, STATEMENT_REMOVED, &stmt, fault);
+	int code;
+
+	if (status != ACCOUNTS_OK)
+		return status;
+	code = sqlite3_bind_text(stmt, 1, address, -1, SQLITE_STATIC);
+	while (code == SQLITE_OK || code == SQLITE_ROW) {
+		code = sqlite3_step(stmt);
+		if (code == SQLITE_ROW && key_read(accounts, stmt, 0, &key) &&
+		    !visit(context, &key, sqlite3_column_int64(stmt, 2)))
+			break;
+	}
+	status = accounts_fault(accounts, code, "finding deleted mailboxes", fault);
 	statement_done(stmt);
 	return status;
 }

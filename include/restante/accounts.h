@@ -87,6 +87,18 @@ MUST_USE enum accounts_status account_key_recorded(struct accounts *accounts,
 						   const char *key_id, struct fault *fault);
 
 /*
+ * The maildrops of deleted mailboxes of this address, the latest first, with the second it was
+ * deleted. A mailbox that is added with such a key as its store_key gets the mail that is left
+ * there.
+ */
+typedef bool account_removed_visit(void *context, const struct maildrop_key *key,
+				   int64_t removed); /* false = stop */
+MUST_USE enum accounts_status accounts_visit_removed(struct accounts *accounts,
+						     const char *address,
+						     account_removed_visit *visit,
+						     void *context, struct fault *fault);
+
+/*
  * What a recipient address stands for: mailbox, alias (nested), alias domain, catch-all, and
  * `local+detail` in this order: exact mailbox or alias, without detail, catch-all. `postmaster`
  * without a domain is the configured postmaster address. Every target is a local account, none

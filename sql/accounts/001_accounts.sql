@@ -103,7 +103,12 @@ CREATE TABLE mailbox (
 	pass_enabled INTEGER NOT NULL DEFAULT 1,
 	apop_enabled INTEGER NOT NULL DEFAULT 1,
 	-- Where its mail is: which mail database, under which key. Chosen by restante, and never
-	-- changed. Leave both out.
+	-- changed. Leave both out; only to put a deleted mailbox back, with the mail that is kept
+	-- for a week, give its store_key:
+	--
+	--	INSERT INTO mailbox(address, password, store_key) SELECT address, '...', store_key
+	--		FROM maildrop WHERE address = 'ann@example.org' AND removed IS NOT NULL
+	--		ORDER BY removed DESC LIMIT 1;
 	shard INTEGER NOT NULL DEFAULT -1,
 	store_key TEXT NOT NULL UNIQUE DEFAULT '',
 	created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -247,7 +252,7 @@ CREATE TABLE alias_domain (
 CREATE INDEX alias_domain_target ON alias_domain(target_domain);
 
 -- restante's own record of every maildrop there ever was: whose mail is, or was, under which key.
--- Kept by triggers. Read it; never write to it.
+-- The mail of a deleted mailbox is kept for a week. Kept by triggers. Read it; never write to it.
 CREATE TABLE maildrop (
 	store_key TEXT NOT NULL PRIMARY KEY,
 	shard INTEGER NOT NULL,
@@ -300,8 +305,9 @@ END;
 -- The rules stand in AFTER triggers, because BEFORE triggers also fire for the row that
 -- ON CONFLICT DO UPDATE then does not insert.
 CREATE TRIGGER mailbox_insert AFTER INSERT ON mailbox BEGIN
-	SELECT RAISE(ABORT, 'mailbox.shard and mailbox.store_key are chosen by restante: leave them out')
-		WHERE NEW.shard <> -1 OR NEW.store_key <> '';
+	SELECT RAISE(ABORT, 'mailbox.shard and mailbox.store_key are chosen by restante: leave them out; only the store_key of a deleted mailbox (table maildrop) may be given, to put its mail back')
+		WHERE NEW.shard <> -1 OR (NEW.store_key <> '' AND NOT EXISTS
+			(SELECT 1 FROM maildrop WHERE store_key = NEW.store_key AND removed IS NOT NULL));
 	SELECT RAISE(ABORT, 'mailbox.address: its domain is not served here: INSERT INTO domain(domain) first')
 		WHERE NOT EXISTS (SELECT 1 FROM domain WHERE domain = NEW.domain);
 	SELECT RAISE(ABORT, 'the domain has as many mailboxes as domain.max_mailboxes allows')
@@ -312,16 +318,20 @@ CREATE TRIGGER mailbox_insert AFTER INSERT ON mailbox BEGIN
 		WHERE EXISTS (SELECT 1 FROM maildrop WHERE address = NEW.address AND removed IS NULL);
 	-- Far ahead of the last one it would use up the numbers that there are.
 	SELECT RAISE(ABORT, 'mailbox.id is given by restante and never given twice: leave it out')
-		WHERE NEW.id < 1 OR EXISTS (SELECT 1 FROM maildrop WHERE mailbox = NEW.id)
-			OR NEW.id - (SELECT coalesce(max(mailbox), 0) FROM maildrop) > 1 << 40;
+		WHERE NEW.id - (SELECT coalesce(max(mailbox), 0) FROM maildrop) NOT BETWEEN 1 AND 1 << 40;
 	UPDATE mailbox SET store_key = lower(hex(randomblob(16))),
 		shard = NEW.id % (SELECT value FROM meta WHERE name = 'shards')
-		WHERE id = NEW.id;
+		WHERE id = NEW.id AND store_key = '';
 	INSERT INTO maildrop(store_key, shard, mailbox, address)
-		SELECT store_key, shard, id, address FROM mailbox WHERE id = NEW.id;
+		SELECT store_key, shard, id, address FROM mailbox WHERE id = NEW.id AND NEW.store_key = '';
+	-- One that was deleted comes back, under the key that its mail is kept by.
+	UPDATE mailbox SET shard = (SELECT shard FROM maildrop WHERE store_key = NEW.store_key)
+		WHERE id = NEW.id AND NEW.store_key <> '';
+	UPDATE maildrop SET mailbox = NEW.id, address = NEW.address, removed = NULL
+		WHERE store_key = NEW.store_key;
 END;
 CREATE TRIGGER mailbox_fixed BEFORE UPDATE OF id, shard, store_key ON mailbox
-WHEN OLD.store_key <> '' AND (NEW.id IS NOT OLD.id OR NEW.shard IS NOT OLD.shard
+WHEN OLD.shard <> -1 AND (NEW.id IS NOT OLD.id OR NEW.shard IS NOT OLD.shard
 	OR NEW.store_key IS NOT OLD.store_key) BEGIN
 	SELECT RAISE(ABORT, 'mailbox.id, mailbox.shard and mailbox.store_key say where the mail is: they cannot be changed');
 END;

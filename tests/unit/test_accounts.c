@@ -60,6 +60,43 @@ static void open_missing_or_foreign_refused(void **state)
 	assert_null(accounts);
 }
 
+static bool note_removed(void *context, const struct maildrop_key *key, int64_t removed)
+{
+	struct maildrop_key *last = context;
+
+	assert_true(removed > 1700000000);
+	*last = *key;
+	return false;
+}
+
+static void removed_maildrop_is_found_by_its_address(void **state)
+{
+	struct fixture *f = *state;
+	struct maildrop_key key = { .id = "" };
+	struct account account;
+
+	add_domain(f, "example.org");
+	add_mailbox(f, "ann@example.org", NULL);
+	expect_status(
+		f, account_find(f->accounts, STR("ann@example.org"), &account, NULL, &f->fault),
+		ACCOUNTS_OK);
+	expect_status(f,
+		      accounts_visit_removed(f->accounts, "ann@example.org", note_removed, &key,
+					     &f->fault),
+		      ACCOUNTS_OK);
+	assert_string_equal(key.id, "");
+	expect_status(f,
+		      accounts_remove(f->accounts, TABLE_MAILBOX, "ann@example.org", NULL,
+				      &f->fault),
+		      ACCOUNTS_OK);
+	expect_status(f,
+		      accounts_visit_removed(f->accounts, "Ann@example.org", note_removed, &key,
+					     &f->fault),
+		      ACCOUNTS_OK);
+	assert_string_equal(key.id, account.key.id);
+	assert_int_equal(key.shard, account.key.shard);
+}
+
 static void store_told_at_creation_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -1020,6 +1057,7 @@ int main(void)
 		FIXTURE_TEST(create_twice_exists),
 		FIXTURE_TEST(create_with_bad_shards_refused),
 		FIXTURE_TEST(open_missing_or_foreign_refused),
+		FIXTURE_TEST(removed_maildrop_is_found_by_its_address),
 		FIXTURE_TEST(store_told_at_creation_is_kept),
 		FIXTURE_TEST(open_without_the_store_s_name_refused),
 		FIXTURE_TEST(reader_never_writes),

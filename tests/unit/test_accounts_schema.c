@@ -528,6 +528,50 @@ static void ids_and_keys_never_used_again(void **state)
 	expect_row(shell, "SELECT count(*) FROM maildrop WHERE removed IS NULL", "1");
 }
 
+/* As the comment on mailbox.store_key says it. */
+static void deleted_mailbox_comes_back_under_its_key(void **state)
+{
+	static const char back[] =
+		"INSERT INTO mailbox(address, password, store_key) SELECT address, NULL, "
+		"store_key"
+		" FROM maildrop WHERE address = 'ann@example.org' AND removed IS NOT NULL"
+		" ORDER BY removed DESC LIMIT 1";
+	struct shell *shell = *state;
+	char *key;
+
+	populate(shell);
+	key = value(shell, "SELECT shard || store_key FROM mailbox");
+	refuse(shell,
+	       "INSERT INTO mailbox(address, store_key) VALUES ('x@example.org', 'made up')",
+	       "of a deleted mailbox");
+	refuse(shell,
+	       "INSERT INTO mailbox(address, store_key) SELECT 'x@example.org', store_key"
+	       " FROM maildrop",
+	       "UNIQUE");
+	run(shell, "DELETE FROM mailbox");
+	/* Between the two somebody else got the next id, and with it another shard. */
+	run(shell, "INSERT INTO mailbox(address) VALUES ('bob@example.org')");
+	run(shell, back);
+	expect_row(shell, "SELECT shard || store_key FROM mailbox WHERE address LIKE 'ann@%'",
+		   key);
+	expect_row(
+		shell,
+		"SELECT count(*) FROM maildrop JOIN mailbox USING (store_key, shard, address)"
+		" WHERE maildrop.mailbox = mailbox.id AND removed IS NULL",
+		"2");
+	expect_row(shell, "SELECT count(*) FROM maildrop", "2");
+	refuse(shell, "UPDATE mailbox SET shard = shard + 1", "they cannot be changed");
+	refuse(shell, "INSERT INTO mailbox(address, id) VALUES ('eve@example.org', 1)",
+	       "mailbox.id is given by restante");
+	run(shell, "DELETE FROM mailbox WHERE address LIKE 'ann@%'");
+	refuse(shell,
+	       "INSERT INTO mailbox(address, shard, store_key) SELECT address, shard, store_key"
+	       " FROM maildrop WHERE removed IS NOT NULL",
+	       "mailbox.shard and mailbox.store_key");
+	run(shell, back);
+	free(key);
+}
+
 static void renamed_mailbox_keeps_its_maildrop(void **state)
 {
 	struct shell *shell = *state;
@@ -648,6 +692,7 @@ int main(void)
 		SHELL_TEST(update_or_replace_keeps_the_other_mailbox),
 		SHELL_TEST(max_mailboxes_counts),
 		SHELL_TEST(ids_and_keys_never_used_again),
+		SHELL_TEST(deleted_mailbox_comes_back_under_its_key),
 		SHELL_TEST(renamed_mailbox_keeps_its_maildrop),
 		SHELL_TEST(domain_goes_only_when_nothing_names_it),
 		SHELL_TEST(alias_domain_goes_only_when_no_alias_goes_to_it),

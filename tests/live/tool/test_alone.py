@@ -91,6 +91,35 @@ class Accounts(ToolTest):
         self.tool("user", "show", ANN, status=NOUSER, says="restante user add")
         self.tool("check", status=DATAERR)  # the alias goes nowhere
 
+    def test_user_removed_is_put_back(self):
+        self.fill()
+        key, = [row["store_key"] for row in self.tool("user", "list", "--json").json["users"]
+                if row["address"] == ANN]
+        again = ["user", "undelete", ANN, "--password-stdin"]
+        self.tool(*again, stdin=b"x\n", status=CANTCREAT, says="exists already")
+        self.tool("user", "undelete", "eve@example.org", "--generate", status=NOUSER,
+                  says="restante user add eve@example.org")
+        self.assertIn(f"restante user undelete {ANN}", self.tool("user", "rm", ANN, "--yes").out)
+        row, = self.tool(*again, "name=Ann", "--json", stdin=b"new one\n").json["users"]
+        self.assertEqual(row, {"address": ANN, "messages": 0, "octets": 0, "store_key": key,
+                               "password": None})
+        self.tool("auth", "test", ANN, "--password-stdin", stdin=b"new one\n")
+        row, = self.tool("user", "show", ANN, "--json").json["users"]
+        self.assertEqual((row["store_key"], row["name"]), (key, "Ann"))
+        self.tool("user", "rm", ANN, "--yes")
+        self.tool("user", "add", ANN, "--generate")
+        self.tool("user", "rm", ANN, "--yes")
+        self.tool(*again, stdin=b"x\n", status=USAGE, says=f"  {key} removed 20")
+        self.tool(*again, "--key", "0" * 32, stdin=b"x\n", status=NOUSER, says="under that key")
+        self.assertIn("Put back", self.tool(*again, "--key", key, stdin=b"x\n").out)
+        self.tool("check")
+        self.tool("user", "rm", ANN, "--yes")
+        with sqlite3.connect(self.data / "accounts.db") as database:
+            database.execute("UPDATE maildrop SET removed = datetime('now', '-8 days')"
+                             " WHERE removed IS NOT NULL")
+        database.close()
+        self.tool(*again, stdin=b"x\n", status=NOUSER, says="reaped 7 days")
+
     def test_user_add_is_refused_before_a_password_is_read(self):
         self.fill()
         self.tool("user", "add", "x@nowhere.org", "--generate", status=NOUSER,

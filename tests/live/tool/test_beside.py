@@ -98,6 +98,11 @@ class Accounts(ToolTest):
         with wire.Lmtp(self.mx.lmtp) as lmtp:
             lmtp.code("MAIL FROM:<>")
             self.assertEqual(lmtp.code(f"RCPT TO:<{ANN}>"), 550)
+        done = self.mx.tool("user", "undelete", ANN, "--password-stdin", stdin=b"third\n")
+        self.assertIn("with 1 message (", done.stdout)
+        with self.mx.login(ANN, "third") as pop3:
+            self.assertEqual(pop3.stat()[0], 1)
+            pop3.quit()
 
 
 class Maildrop(ToolTest):
