@@ -74,8 +74,8 @@ bool clock_trusted(struct shard *shard, int64_t now)
 	if (shard->clock_said == 0 || uptime - shard->clock_said >= HOUR) {
 		shard->clock_said = uptime;
 		keep(shard, expected, uptime);
-		store_say(shard->store, LOG_ERR,
-			  "clock_jumped shard=%u seconds=%lld purge_waits_seconds=%lld",
+		store_say(shard->store, LOG_ERR, NULL,
+			  "clock-jumped shard=%u seconds=%lld purge-waits-seconds=%lld",
 			  shard->number, (long long)(now - expected), (long long)left);
 	}
 	return false;

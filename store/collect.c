@@ -144,7 +144,7 @@ enum store_status collect_rests(struct shard *shard, struct fault *fault)
 	if (status != STORE_OK)
 		*fault = collect.job.fault;
 	if (bodies > 0)
-		store_say(shard->store, LOG_NOTICE, "rests_removed shard=%u bodies=%u",
+		store_say(shard->store, LOG_NOTICE, NULL, "rests-removed shard=%u bodies=%u",
 			  shard->number, bodies);
 	return status;
 }

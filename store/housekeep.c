@@ -168,8 +168,8 @@ static enum store_status set_orphan(struct round *round, const struct kept_mailb
 	if (status != STORE_OK)
 		*round->fault = orphan.job.fault;
 	else if (since != 0)
-		store_say(round->shard->store, LOG_NOTICE,
-			  "maildrop_orphaned shard=%u key=%s removed_after_seconds=%d",
+		store_say(round->shard->store, LOG_NOTICE, NULL,
+			  "maildrop-orphaned shard=%u key=%s removed-after-seconds=%d",
 			  round->shard->number, row->key.id, UNDELETE_SECONDS_DEFAULT);
 	return status;
 }
@@ -186,7 +186,7 @@ static enum store_status look_for_account(struct round *round, const struct kept
 		return set_orphan(round, row, round->now);
 	if (row->orphan_since > round->now - UNDELETE_SECONDS_DEFAULT)
 		return STORE_OK;
-	store_say(round->shard->store, LOG_NOTICE, "maildrop_removed shard=%u key=%s",
+	store_say(round->shard->store, LOG_NOTICE, NULL, "maildrop-removed shard=%u key=%s",
 		  round->shard->number, row->key.id);
 	return purge(round, row, PURGE_MAILDROP, 0);
 }

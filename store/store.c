@@ -43,16 +43,23 @@ const char *store_status_text(enum store_status status)
 	return (unsigned)status < STORE_STATUS_COUNT ? status_text[status] : "unknown";
 }
 
-void store_say(struct store *store, int priority, const char *format, ...)
+void store_say(struct store *store, int priority, const char *why, const char *format, ...)
 {
-	char text[FAULT_TEXT_MAX + 128];
+	char text[LOG_LINE_MAX - 32];
 	va_list arguments;
+	struct buf buf;
 
 	if (store->log == NULL)
 		return;
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
+	/* No longer than what the server's log takes as one line. */
+	buf = buf_over(text, sizeof text - 1);
+	buf.n = strlen(text);
+	if (why != NULL && buf_add(&buf, STR(" msg=")))
+		log_escape(&buf, str_of(why), FAULT_TEXT_MAX);
+	text[buf.n] = '\0';
 	store->log(store->log_context, priority, text);
 }
 
@@ -185,7 +192,7 @@ static enum store_status open_shard(struct store *store, unsigned number,
 		status = shard_check_meta(&meta, shard->path, first, number, fault);
 	if (status == STORE_OK && store->exclusive && meta.copy) {
 		status = shard_begin_epochs(shard->db, fault);
-		store_say(store, LOG_NOTICE, "shard_from_backup shard=%u", number);
+		store_say(store, LOG_NOTICE, NULL, "shard-from-backup shard=%u", number);
 	}
 	if (status == STORE_OK) {
 		shard->clock_stamp = meta.clock;

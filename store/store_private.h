@@ -136,8 +136,12 @@ struct store {
 	struct shard *shards;
 };
 
-/* Prints one event to the store's log. */
-void store_say(struct store *store, int priority, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * Prints one event to the store's log: "event key=value ...", and `why`, which may quote others, as
+ * the key msg, escaped; NULL = none.
+ */
+void store_say(struct store *store, int priority, const char *why, const char *format, ...)
+	PRINTF_LIKE(4, 5);
 
 /* --- writer.c: called by any thread but where it says so ---------------------------------- */
 

@@ -152,8 +152,8 @@ static void checkpoint(struct shard *shard)
 	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
 		return;
 	(void)store_fault(shard->db, code, "checkpoint", &fault);
-	store_say(shard->store, LOG_ERR, "checkpoint_failed shard=%u reason=\"%s\"",
-		  shard->number, fault.text);
+	store_say(shard->store, LOG_ERR, fault.text, "checkpoint-failed shard=%u",
+		  shard->number);
 }
 
 /* --- out of service and back ----------------------------------------------------------------- */
@@ -193,8 +193,9 @@ static void look_up(struct shard *shard, struct store_job *jobs)
 		if (job->happened != NULL && job->happened(job, shard))
 			happened++;
 	}
-	store_say(shard->store, LOG_WARNING, "commit_looked_up shard=%u jobs=%u happened=%u",
-		  shard->number, unknown, happened);
+	store_say(shard->store, LOG_WARNING, NULL,
+		  "commit-looked-up shard=%u jobs=%u happened=%u", shard->number, unknown,
+		  happened);
 }
 
 static struct store_job *take_all(struct shard *shard)
@@ -258,21 +259,21 @@ static bool leave_service(struct shard *shard, struct store_job *jobs)
 	bool back;
 
 	atomic_store(&shard->in_service, false);
-	store_say(shard->store, LOG_ERR, "shard_out_of_service shard=%u reason=\"%s\"",
-		  shard->number, reason(jobs));
+	store_say(shard->store, LOG_ERR, reason(jobs), "shard-out-of-service shard=%u",
+		  shard->number);
 	back = reopen(shard, &fault);
 	if (back)
 		look_up(shard, jobs);
 	tell(shard, jobs);
 	if (!back)
-		store_say(shard->store, LOG_ERR, "shard_reopen_failed shard=%u reason=\"%s\"",
-			  shard->number, fault.text);
+		store_say(shard->store, LOG_ERR, fault.text, "shard-reopen-failed shard=%u",
+			  shard->number);
 	while (!back) {
 		if (wait_out_of_service(shard))
 			return true;
 		back = reopen(shard, &fault);
 	}
-	store_say(shard->store, LOG_WARNING, "shard_in_service shard=%u", shard->number);
+	store_say(shard->store, LOG_WARNING, NULL, "shard-in-service shard=%u", shard->number);
 	return false;
 }
 

@@ -246,7 +246,7 @@ static void leave_service(bool for_good)
 	ledger_deliver(bench.ledger, store, 1, 1, 500, false);
 	assert_true(kept(before + 5));
 	store_close(&store);
-	assert_non_null(strstr(said, "shard_out_of_service shard=0"));
+	assert_non_null(strstr(said, "shard-out-of-service shard=0 msg=\""));
 	assert_true(bench_verify(&bench, "out of service", 1));
 }
 
@@ -255,15 +255,15 @@ static void sync_failing_once_leaves_service_and_returns(void **state)
 	(void)state;
 	leave_service(false);
 	/* The commit that settled the log overwrote what was not synced. */
-	assert_non_null(strstr(said, "commit_looked_up shard=0 jobs=1 happened=0"));
-	assert_non_null(strstr(said, "shard_in_service shard=0"));
+	assert_non_null(strstr(said, "commit-looked-up shard=0 jobs=1 happened=0"));
+	assert_non_null(strstr(said, "shard-in-service shard=0"));
 }
 
 static void sync_failing_for_good_refuses_at_once_and_closes(void **state)
 {
 	(void)state;
 	leave_service(true);
-	assert_non_null(strstr(said, "shard_reopen_failed shard=0"));
+	assert_non_null(strstr(said, "shard-reopen-failed shard=0"));
 }
 
 /*
@@ -288,13 +288,13 @@ static void sync_failing_after_no_space_leaves_service_too(void **state)
 	assert_false(kept(before + 1));
 	ledger_deliver(bench.ledger, store, 0, 1, 500, false);
 	assert_true(kept(before + 2));
-	assert_null(strstr(said, "shard_out_of_service"));
+	assert_null(strstr(said, "shard-out-of-service"));
 	fault_vfs_plan((struct fault_plan){ .kinds = FAULT_SYNC, .at = 1 });
 	ledger_deliver(bench.ledger, store, 0, 1, 500, false);
 	assert_true(fault_vfs_end());
 	assert_false(kept(before + 3));
 	store_close(&store);
-	assert_non_null(strstr(said, "shard_out_of_service shard=0"));
+	assert_non_null(strstr(said, "shard-out-of-service shard=0"));
 	assert_true(bench_verify(&bench, "out of service", 2));
 }
 

@@ -256,7 +256,7 @@ static void housekeep_clock_jump_stops_purging_loudly(void **state)
 	answer = WEEK;
 	assert_int_equal(keep(f, now), 0);
 	assert_int_equal(keep(f, now + 365 * DAY), 0);
-	assert_non_null(strstr(f->log, "clock_jumped shard=1"));
+	assert_non_null(strstr(f->log, "clock-jumped shard=1"));
 	assert_int_equal(visit(f, 1, true, 0).n, 1);
 	/* Also after a restart. */
 	fixture_close(f);
@@ -305,7 +305,7 @@ static void housekeep_orphans_go_after_the_window(void **state)
 	fixture_fill(f, 3, 1);
 	answer = -1;
 	assert_int_equal(keep(f, now), 0);
-	assert_non_null(strstr(f->log, "maildrop_orphaned shard=1"));
+	assert_non_null(strstr(f->log, "maildrop-orphaned shard=1"));
 	/* The account came back. */
 	answer = WEEK;
 	(void)keep(f, now + DAY / 2);

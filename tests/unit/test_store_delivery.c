@@ -368,7 +368,7 @@ static void rests_of_a_crash_are_removed_at_open(void **state)
 	fixture_open(f);
 	assert_int_equal(fixture_sql(f, 1, "SELECT count(*) FROM chunk"), 1);
 	assert_int_equal(fixture_sql(f, 1, "SELECT count(*) FROM body"), 1);
-	assert_non_null(strstr(f->log, "rests_removed shard=1 bodies=1"));
+	assert_non_null(strstr(f->log, "rests-removed shard=1 bodies=1"));
 	/* The id is not given again. */
 	fixture_fill(f, 1, 1);
 	assert_int_equal(fixture_sql(f, 1, "SELECT max(id) FROM body"), 51);

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "store/store_private.h"
 #include "store_fixture.h"
 
 static void run(const char *command)
@@ -374,7 +377,7 @@ static void file_copied_from_a_backup_by_hand_starts_a_new_epoch(void **state)
 		run(command);
 		fixture_open(f);
 		epochs[i] = epoch_of(f);
-		assert_non_null(strstr(f->log, "shard_from_backup shard=1"));
+		assert_non_null(strstr(f->log, "shard-from-backup shard=1"));
 	}
 	assert_true(epochs[0] != epochs[1] && epochs[1] != epochs[2] && epochs[0] != epochs[2]);
 	/* Once for each copy, not at every start. */
@@ -402,6 +405,21 @@ static void restore_of_half_a_backup_leaves_nothing(void **state)
 	assert_int_equal(rmdir(to), 0);
 }
 
+/* What a fault quotes must not end the quotes or the line. */
+static void log_escapes_what_others_say(void **state)
+{
+	struct fixture *f = *state;
+	char longest[FAULT_TEXT_MAX];
+
+	store_say(f->store, LOG_ERR, "no \"x\"\n", "some-event shard=%u", 1);
+	assert_non_null(strstr(f->log, "some-event shard=1 msg=\"no \\\"x\\\"\\x0a\"\n"));
+	memset(longest, 1, sizeof longest);
+	longest[sizeof longest - 1] = '\0';
+	store_say(f->store, LOG_ERR, longest, "long-event shard=%u", 1);
+	assert_non_null(strstr(f->log, "\\x01\"...\n"));
+	assert_true(strlen(strstr(f->log, "long-event")) < LOG_LINE_MAX - 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +435,7 @@ int main(void)
 		STORE_CASE(restore_keeps_uidls_and_starts_a_new_epoch),
 		STORE_CASE(file_copied_from_a_backup_by_hand_starts_a_new_epoch),
 		STORE_CASE(restore_of_half_a_backup_leaves_nothing),
+		STORE_CASE(log_escapes_what_others_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
