@@ -47,7 +47,8 @@ static enum auth_verdict verify_pass(const struct auth_request *request,
 		password_burn(request->secret);
 		return refuse(result, "no-password");
 	}
-	switch (password_verify(secrets->password, request->secret, fault)) {
+	switch (password_verify(secrets->password, str_of(result->account.address),
+				request->secret, fault)) {
 	case PASSWORD_MATCHES:
 		return AUTH_OK;
 	case PASSWORD_DIFFERS:

@@ -25,7 +25,7 @@
 static enum password_verdict md5_verify(const struct scheme *scheme, struct str value,
 					struct str password, struct fault *fault);
 
-/* The last column is filled for what new passwords may use. */
+/* The column behind the prefix is filled for what new passwords may use. */
 static const struct scheme schemes[] = {
 	{ "CRYPT", VALUE_TEXT, crypt_verify, NULL, NULL, crypt_make },
 	{ "DES-CRYPT", VALUE_TEXT, crypt_verify, NULL, "", NULL },
@@ -44,6 +44,8 @@ static const struct scheme schemes[] = {
 	{ "SCRAM-SHA-256", VALUE_TEXT, scram_verify, EVP_sha256, NULL, NULL },
 	{ "CRAM-MD5", VALUE_HEX, cram_verify, EVP_md5, NULL, NULL },
 	{ "HMAC-MD5", VALUE_HEX, cram_verify, EVP_md5, NULL, NULL },
+	/* RFC 2831's H(A1) without its nonces, as Dovecot stores it. */
+	{ "DIGEST-MD5", VALUE_DIGEST, digest_verify, EVP_md5, NULL, NULL, true },
 	{ "MD5", VALUE_TEXT, md5_verify, EVP_md5, NULL, NULL },
 	{ "PLAIN-MD5", VALUE_DIGEST, digest_verify, EVP_md5, NULL, NULL },
 	{ "LDAP-MD5", VALUE_DIGEST, digest_verify, EVP_md5, NULL, NULL },
@@ -217,9 +219,9 @@ static bool value_decode(const struct scheme *scheme, enum suffix suffix, struct
 
 /* --- verifying ------------------------------------------------------------------------------- */
 
-/* A copy that libraries which want a C string can use. */
+/* A copy that libraries which want a C string can use; with room for "local-part:domain:". */
 struct password_copy {
-	char text[PASSWORD_MAX + 1];
+	char text[ADDRESS_MAX + 2 + PASSWORD_MAX + 1];
 	struct str str;
 };
 
@@ -230,6 +232,28 @@ static bool password_copy(struct password_copy *copy, struct str password)
 	memcpy(copy->text, password.p, password.n);
 	copy->text[password.n] = '\0';
 	copy->str = (struct str){ copy->text, password.n };
+	return true;
+}
+
+/*
+ * The password behind the name that the digest was made for. Dovecot splits it at the last "@";
+ * without one the realm is empty.
+ */
+static bool named_copy(struct password_copy *copy, struct str user, struct str password)
+{
+	const char *at = memrchr(user.p, '@', user.n);
+	size_t local = at == NULL ? user.n : (size_t)(at - user.p);
+	struct str realm = str_from(user, at == NULL ? user.n : local + 1);
+	size_t n = local + realm.n + 2;
+
+	if (user.n > ADDRESS_MAX || !password_copy(copy, password))
+		return false;
+	memmove(copy->text + n, copy->text, password.n + 1);
+	memcpy(copy->text, user.p, local);
+	copy->text[local] = ':';
+	memcpy(copy->text + local + 1, realm.p, realm.n);
+	copy->text[n - 1] = ':';
+	copy->str.n = n + password.n;
 	return true;
 }
 
@@ -254,7 +278,7 @@ bool password_known(const char *stored, struct fault *fault)
 	return scheme_take_or_say(&value, &suffix, fault) != NULL;
 }
 
-enum password_verdict password_verify(const char *stored, struct str password,
+enum password_verdict password_verify(const char *stored, struct str user, struct str password,
 				      struct fault *fault)
 {
 	unsigned char memory[VALUE_MAX];
@@ -268,7 +292,8 @@ enum password_verdict password_verify(const char *stored, struct str password,
 		return PASSWORD_UNKNOWN_SCHEME;
 	if (!value_decode(scheme, suffix, &value, memory))
 		verdict = scheme_malformed(scheme, "it does not decode", fault);
-	else if (password_copy(&copy, password))
+	else if (scheme->named ? named_copy(&copy, user, password)
+			       : password_copy(&copy, password))
 		verdict = scheme->verify(scheme, value, copy.str, fault);
 	explicit_bzero(&copy, sizeof copy);
 	explicit_bzero(memory, sizeof memory);

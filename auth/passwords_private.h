@@ -30,6 +30,7 @@ struct scheme {
 	/* Value of a new hash, NUL-terminated; NULL = not for new passwords. */
 	bool (*make)(const struct scheme *scheme, struct str password, char *value, size_t cap,
 		     struct fault *fault);
+	bool named; /* `password` is "local-part:domain:password" */
 };
 
 enum password_verdict plain_verify(const struct scheme *scheme, struct str value,

@@ -18,11 +18,12 @@ enum password_verdict {
 	PASSWORD_UNAVAILABLE     /* cannot tell now: memory, the crypto library */
 };
 /*
- * Thread-safe. Constant-time compares. `password` may hold any octet; one with NUL, or longer than
- * PASSWORD_MAX, matches nothing. `fault` is set for the last three verdicts.
+ * Thread-safe. Constant-time compares. `user` is the address of whose password it is: DIGEST-MD5
+ * has it in the digest. `password` may hold any octet; one with NUL, or longer than PASSWORD_MAX,
+ * matches nothing. `fault` is set for the last three verdicts.
  */
-MUST_USE enum password_verdict password_verify(const char *stored, struct str password,
-					       struct fault *fault);
+MUST_USE enum password_verdict password_verify(const char *stored, struct str user,
+					       struct str password, struct fault *fault);
 /* Does a stored value name a scheme that we know. Cheap: its value is not looked at. */
 MUST_USE bool password_known(const char *stored, struct fault *fault);
 /* The same work for nobody: a hash in the default scheme, thrown away. */

@@ -16,12 +16,13 @@
 
 static struct fault fault;
 
-static void expect(const char *stored, struct str password, enum password_verdict expected)
+static void expect_of(const char *user, const char *stored, struct str password,
+		      enum password_verdict expected)
 {
 	enum password_verdict verdict;
 
 	fault.text[0] = '\0';
-	verdict = password_verify(stored, password, &fault);
+	verdict = password_verify(stored, str_of(user), password, &fault);
 	if (verdict != expected)
 		fail_msg("%s with \"%.*s\": %d and not %d (%s)", stored, STR_ARG(password),
 			 (int)verdict, (int)expected, fault.text);
@@ -29,13 +30,20 @@ static void expect(const char *stored, struct str password, enum password_verdic
 			 expected != PASSWORD_MATCHES && expected != PASSWORD_DIFFERS);
 }
 
-/* Of the password "secret". */
+static void expect(const char *stored, struct str password, enum password_verdict expected)
+{
+	expect_of("ann@example.org", stored, password, expected);
+}
+
+/* Of the password "secret", and where the name is part of it of ann@example.org. */
 static const char *const of_secret[] = {
 	"{PLAIN}secret",
 	"{CLEAR}secret",
 	"{CLEARTEXT}secret",
 	"{PLAIN.B64}c2VjcmV0",
 	"{PLAIN.HEX}736563726574",
+	"{DIGEST-MD5}6b193711446bad11e347c101e4e97bf4",
+	"{DIGEST-MD5.B64}axk3EURrrRHjR8EB5Ol79A==",
 	"{MD5}$1$f1CKqrRy$SaBXnqiYHPVJfdKjpgGbD.",
 	"{MD5}5ebe2294ecd0e0f08eab7690d2a6ee69",
 	"{MD5}Xr4ilOzQ4PCOq3aQ0qbuaQ==",
@@ -178,6 +186,37 @@ static void known_answer_of_other_passwords(void **state)
 	}
 }
 
+/* Divided at the last "@"; without one the realm is empty. */
+static void digest_md5_is_of_the_user_s_name(void **state)
+{
+	static const struct {
+		const char *user;
+		const char *stored;
+	} rows[] = {
+		{ "ann@example.org", "{DIGEST-MD5}6b193711446bad11e347c101e4e97bf4" },
+		{ "ann", "{digest-md5}e61eaff2eb8de36bf910817623d5faef" },
+		{ "a@b@c", "{DIGEST-MD5}c752f0e67f7456b2268cbb0c8bf8f618" },
+	};
+	static char long_name[ADDRESS_MAX + 2];
+	static char long_password[PASSWORD_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(rows); j++)
+			expect_of(rows[j].user, rows[i].stored, STR("secret"),
+				  i == j ? PASSWORD_MATCHES : PASSWORD_DIFFERS);
+		expect_of(rows[i].user, rows[i].stored, STR("secreT"), PASSWORD_DIFFERS);
+	}
+	expect_of("ann@example.org", "{DIGEST-MD5}6b19", STR("secret"), PASSWORD_MALFORMED);
+	/* Name and password may both be as long as they can be; longer matches nothing. */
+	memset(long_name, 'a', ADDRESS_MAX + 1);
+	memset(long_password, 'p', sizeof long_password);
+	expect_of(long_name, rows[0].stored, STR("secret"), PASSWORD_DIFFERS);
+	long_name[ADDRESS_MAX] = '\0';
+	expect_of(long_name, rows[0].stored,
+		  (struct str){ long_password, sizeof long_password }, PASSWORD_DIFFERS);
+}
+
 static void every_scheme_has_a_known_answer(void **state)
 {
 	(void)state;
@@ -225,7 +264,6 @@ static void unknown_scheme_fails_closed(void **state)
 		"{SHA512.BASE32}x",
 		"{SHA512.HEX.HEX}x",
 		"{.HEX}x",
-		"{DIGEST-MD5}5ebe2294ecd0e0f08eab7690d2a6ee69",
 		"{OTP}secret",
 		"{PLAIN-MD4}x",
 		"{SEALED}secret",
@@ -515,6 +553,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_answer_matches_and_neighbours_differ),
 		cmocka_unit_test(known_answer_of_other_passwords),
+		cmocka_unit_test(digest_md5_is_of_the_user_s_name),
 		cmocka_unit_test(every_scheme_has_a_known_answer),
 		cmocka_unit_test(stored_value_is_not_its_own_password),
 		cmocka_unit_test(unknown_scheme_fails_closed),
