@@ -40,6 +40,9 @@ MUST_USE int backend_visit(struct backend *backend, const struct maildrop_key *k
 			   bool deleted, message_visit *visit, void *context);
 MUST_USE int backend_undelete(struct backend *backend, const struct maildrop_key *key,
 			      const struct deleted_selection *which, uint64_t *restored);
+/* Flags one live message deleted, as QUIT does. */
+MUST_USE int backend_delete(struct backend *backend, const struct maildrop_key *key,
+			    uint64_t uid, uint64_t *deleted);
 MUST_USE int backend_purge(struct backend *backend, const struct maildrop_key *key,
 			   const struct deleted_selection *which, uint64_t *purged);
 /* Of backend_open_reader only. */

@@ -177,6 +177,26 @@ int backend_undelete(struct backend *backend, const struct maildrop_key *key,
 	return complain_store(status, &fault, "bring messages back", NULL);
 }
 
+int backend_delete(struct backend *backend, const struct maildrop_key *key, uint64_t uid,
+		   uint64_t *deleted)
+{
+	struct fault fault = { "" };
+	*deleted = 0;
+	if (backend->server != NULL) {
+		char text[24];
+		const char *more[2] = { text, NULL };
+		struct rows rows = { .context = deleted };
+		snprintf(text, sizeof text, "%" PRIu64, uid);
+		int code = request_maildrop(backend, "maildrop-delete", key, more, count_row,
+					    &rows);
+		return code == EX_OK && rows.malformed ? complain_malformed() : code;
+	}
+	enum store_status status = maildrop_delete(backend->store, key, uid, deleted, &fault);
+	if (status == STORE_OK || status == STORE_NOT_FOUND)
+		return EX_OK;
+	return complain_store(status, &fault, "delete the message", NULL);
+}
+
 int backend_purge(struct backend *backend, const struct maildrop_key *key,
 		  const struct deleted_selection *which, uint64_t *purged)
 {

@@ -76,6 +76,7 @@ int command_hash(struct tool *tool);
 int command_auth_test(struct tool *tool);
 int command_maildrop_list(struct tool *tool);
 int command_maildrop_show(struct tool *tool);
+int command_maildrop_rm(struct tool *tool);
 int command_maildrop_undelete(struct tool *tool);
 int command_maildrop_purge(struct tool *tool);
 int command_deliver(struct tool *tool);

@@ -184,6 +184,14 @@ static int print_text(struct backend *backend, const struct maildrop_key *key, u
 				  : complain_store(status, &fault, "read the message", NULL);
 }
 
+static int complain_no_message(const struct tool *tool, uint64_t uid)
+{
+	return complain(EX_NOUSER,
+			"there is no message with uid %" PRIu64
+			"; see: restante maildrop list %s",
+			uid, tool->args[0]);
+}
+
 static int show_message(struct tool *tool, struct backend *backend,
 			const struct maildrop_key *key, uint64_t uid)
 {
@@ -194,10 +202,7 @@ static int show_message(struct tool *tool, struct backend *backend,
 	if (code != EX_OK)
 		return code;
 	if (!search.found)
-		return complain(EX_NOUSER,
-				"there is no message with uid %" PRIu64
-				"; see: restante maildrop list %s",
-				uid, tool->args[0]);
+		return complain_no_message(tool, uid);
 	if (!tool_has(tool, OPTION_TEXT)) {
 		print_facts(tool, &search.info);
 		return EX_OK;
@@ -225,6 +230,42 @@ int command_maildrop_show(struct tool *tool)
 		return code;
 	code = show_message(tool, &backend, &account.key, uid);
 	backend_close(&backend);
+	return code;
+}
+
+/* --- rm ----------------------------------------------------------------------------- */
+
+int command_maildrop_rm(struct tool *tool)
+{
+	struct account account;
+	struct backend backend;
+	uint64_t deleted = 0;
+	uint64_t uid;
+	int code = parse_number("uid", tool->args[1], &uid);
+	if (code == EX_OK)
+		code = open_maildrop(tool, &account);
+	/* It can be brought back, and so nobody is asked, but where nothing is kept. */
+	if (code == EX_OK && account.undelete_seconds == 0)
+		code = ask_confirm(tool,
+				   "Remove message %" PRIu64
+				   " of %s for good? Its deleted messages are not kept.",
+				   uid, account.address);
+	if (code == EX_OK)
+		code = backend_open(tool, BACKEND_CHANGE, &backend);
+	if (code != EX_OK)
+		return code;
+	code = backend_delete(&backend, &account.key, uid, &deleted);
+	backend_close(&backend);
+	if (code == EX_OK && deleted == 0)
+		return complain_no_message(tool, uid);
+	if (code == EX_OK && account.undelete_seconds == 0)
+		tool_say(tool, "Deleted message %" PRIu64 " of %s", uid, account.address);
+	else if (code == EX_OK)
+		tool_say(tool,
+			 "Deleted message %" PRIu64
+			 " of %s; until it is purged this brings it back: restante maildrop "
+			 "undelete %s --uid %" PRIu64,
+			 uid, account.address, account.address, uid);
 	return code;
 }
 

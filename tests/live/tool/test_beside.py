@@ -138,6 +138,24 @@ class Maildrop(ToolTest):
         text = self.mx.tool("maildrop", "list", ANN).stdout
         self.assertIn(time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(row["received"])), text)
 
+    def check_rm(self, uid):
+        done = self.mx.tool("maildrop", "rm", ANN, uid)
+        self.assertIn(f"undelete {ANN} --uid {uid}", done.stdout)
+        self.assertNotIn(int(uid), self.uids())
+        gone, = self.rows("messages", "maildrop", "list", ANN, "--deleted")
+        self.assertEqual((gone["uid"], gone["peer"]), (int(uid), "restante"))
+        self.fails(NOUSER, "maildrop list", "maildrop", "rm", ANN, uid)
+        self.fails(64, "not a number", "maildrop", "rm", ANN, "0")
+        self.mx.tool("maildrop", "undelete", ANN, "--uid", uid)
+        self.mx.tool("user", "set", ANN, "undelete_seconds=0")
+        self.fails(64, "for good", "maildrop", "rm", ANN, "4")
+        self.mx.tool("user", "set", ANN, "undelete_seconds=7d")
+
+    def test_rm_with_and_without_server(self):
+        self.check_rm("1")
+        self.mx.stop()
+        self.check_rm("2")
+
     def test_mail_of_a_removed_user_is_no_finding(self):
         self.mx.tool("user", "rm", ANN, "--yes")
         self.assertEqual(self.rows("findings", "check"), [])
