@@ -7,9 +7,11 @@
  * number; purge leaves maildrops with a session alone. So this set is the same at every later
  * look, and message numbers are simply positions in it by ascending uid. As long as the
  * mailbox's change number is still ours, the set is what is live, and the index of live messages
- * serves; each slice looks at that number in its own read transaction.
+ * serves; each slice looks at that number in its own read transaction. Otherwise the rows of the
+ * maildrop are looked through, those deleted long before as well, so many in one transaction.
  *
- * A position is found from the nearest place whose uid is known: the message looked at last, or
+ * A position is found from the nearest place known: a message number, and a uid such that the
+ * message is the first one of the set from there on. It is where the last look ended, or
  * an anchor. Anchors (every STORE_ANCHOR_STEP-th message) are learnt while walking, and each is
  * walked to once.
  */
@@ -132,7 +134,9 @@ struct place maildrop_place(const struct maildrop *maildrop, uint64_t msgno)
 		place.msgno = anchor * STORE_ANCHOR_STEP + 1;
 		place.uid = maildrop->anchors[anchor];
 	}
-	if (maildrop->last.msgno > place.msgno && maildrop->last.msgno <= msgno)
+	if (maildrop->last.msgno <= msgno &&
+	    (maildrop->last.msgno > place.msgno ||
+	     (maildrop->last.msgno == place.msgno && maildrop->last.uid > place.uid)))
 		place = maildrop->last;
 	return place;
 }
@@ -158,10 +162,18 @@ static void learn(struct maildrop *maildrop, uint64_t msgno, uint64_t uid)
 
 /* --- slices ----------------------------------------------------------------------------------- */
 
+/* Rows of one read transaction of a session that somebody else has deleted messages beside. */
+#define SNAPSHOT_ROWS 4096
+
 /* A listing statement with its first row not yet stepped to, inside one read transaction. */
 struct slice {
 	sqlite3_stmt *change; /* holds the transaction */
 	sqlite3_stmt *list;
+	bool unchanged;
+	uint64_t from;   /* uid */
+	struct place at; /* behind what was looked at */
+	unsigned looked; /* rows */
+	bool used_up; /* it had more rows than one transaction looks at: go on with another */
 };
 
 static void slice_end(struct slice *slice)
@@ -170,34 +182,58 @@ static void slice_end(struct slice *slice)
 	statement_reset(slice->change);
 }
 
-/* From message `msgno` on, at most `limit` rows. */
+/* From message `msgno` on, at most `limit` messages. */
 static enum store_status slice_begin(struct reader_shard *shard,
 				     const struct maildrop *maildrop, uint64_t msgno,
 				     uint64_t limit, struct slice *slice, struct fault *fault)
 {
 	struct place place = maildrop_place(maildrop, msgno);
 	enum store_status status;
-	bool unchanged;
 
-	slice->change = shard->stmt[R_CHANGE];
-	slice->list = shard->stmt[R_LIST_LIVE];
+	*slice = (struct slice){ .change = shard->stmt[R_CHANGE],
+				 .list = shard->stmt[R_LIST_LIVE],
+				 .from = place.uid,
+				 .at = place };
 	bind_u64(slice->change, 1, maildrop->mailbox);
 	status = statement_row(slice->change, fault);
 	if (status != STORE_OK) {
 		slice_end(slice);
 		return status;
 	}
-	unchanged = column_u64(slice->change, 0) == maildrop->change;
-	if (!unchanged) {
+	slice->unchanged = column_u64(slice->change, 0) == maildrop->change;
+	if (!slice->unchanged)
 		slice->list = shard->stmt[R_LIST_SNAPSHOT];
-		bind_u64(slice->list, 6, maildrop->change);
-	}
 	bind_u64(slice->list, 1, maildrop->mailbox);
 	bind_u64(slice->list, 2, place.uid);
 	bind_u64(slice->list, 3, maildrop->uidnext);
-	bind_u64(slice->list, 4, limit);
-	bind_u64(slice->list, 5, msgno - place.msgno);
+	bind_u64(slice->list, 4, slice->unchanged ? limit : SNAPSHOT_ROWS);
+	bind_u64(slice->list, 5, slice->unchanged ? msgno - place.msgno : maildrop->change);
 	return STORE_OK;
+}
+
+/* Steps to message `msgno`: the one behind the last, or a slice's first. */
+static enum store_status slice_step(struct slice *slice, struct maildrop *maildrop,
+				    uint64_t msgno, struct fault *fault)
+{
+	enum store_status status;
+
+	while ((status = statement_row(slice->list, fault)) == STORE_OK && !slice->unchanged) {
+		bool seen = sqlite3_column_int(slice->list, MESSAGE_COLUMN_COUNT) != 0;
+		uint64_t number = slice->at.msgno;
+
+		slice->looked++;
+		slice->at.uid = column_u64(slice->list, 0) + 1;
+		if (seen)
+			slice->at.msgno++;
+		if (seen && number == msgno)
+			break;
+	}
+	/* Further on each time, or a damaged index might be walked for ever. */
+	slice->used_up = status == STORE_NOT_FOUND && slice->looked == SNAPSHOT_ROWS &&
+			 slice->at.uid > slice->from;
+	if (slice->used_up)
+		maildrop->last = slice->at;
+	return status;
 }
 
 /* Counters promised a message that no row is there for. */
@@ -212,22 +248,25 @@ static enum store_status missing(const struct maildrop *maildrop, uint64_t msgno
 	return STORE_UNAVAILABLE;
 }
 
-/* Reads message `msgno` in a read transaction of its own. */
+/* Reads message `msgno` in read transactions of its own: one, as a rule. */
 static enum store_status read_one(struct reader_shard *shard, struct maildrop *maildrop,
 				  uint64_t msgno, struct message *message, struct fault *fault)
 {
 	struct slice slice;
-	enum store_status status = slice_begin(shard, maildrop, msgno, 1, &slice, fault);
+	enum store_status status;
 
-	if (status != STORE_OK)
-		return status == STORE_NOT_FOUND ? missing(maildrop, msgno, fault) : status;
-	status = statement_row(slice.list, fault);
-	if (status == STORE_OK) {
-		message_from_row(slice.list, message);
-		message->msgno = msgno;
-		learn(maildrop, msgno, message->uid);
-	}
-	slice_end(&slice);
+	do {
+		status = slice_begin(shard, maildrop, msgno, 1, &slice, fault);
+		if (status != STORE_OK)
+			break;
+		status = slice_step(&slice, maildrop, msgno, fault);
+		if (status == STORE_OK) {
+			message_from_row(slice.list, message);
+			message->msgno = msgno;
+			learn(maildrop, msgno, message->uid);
+		}
+		slice_end(&slice);
+	} while (slice.used_up);
 	return status == STORE_NOT_FOUND ? missing(maildrop, msgno, fault) : status;
 }
 
@@ -264,27 +303,30 @@ enum store_status maildrop_message(struct store_reader *reader, struct maildrop 
 	return status == STORE_OK ? read_one(shard, maildrop, msgno, message, fault) : status;
 }
 
-/* One slice into rows; *from moves past its last row. */
+/* One slice into rows, and more where it had none yet; *from moves past its last row. */
 static enum store_status list_slice(struct reader_shard *shard, struct maildrop *maildrop,
 				    uint64_t *from, struct message *rows, size_t cap,
 				    size_t *count, struct fault *fault)
 {
 	struct slice slice;
-	enum store_status status = slice_begin(shard, maildrop, *from, cap, &slice, fault);
+	enum store_status status;
 
-	while (status == STORE_OK && *count < cap && *from <= maildrop->messages) {
-		struct message *row = &rows[*count];
+	do {
+		status = slice_begin(shard, maildrop, *from, cap, &slice, fault);
+		while (status == STORE_OK && *count < cap && *from <= maildrop->messages) {
+			struct message *row = &rows[*count];
 
-		status = statement_row(slice.list, fault);
-		if (status != STORE_OK)
-			break;
-		message_from_row(slice.list, row);
-		row->msgno = (*from)++;
-		learn(maildrop, row->msgno, row->uid);
-		if (!marks_has(maildrop, row->msgno))
-			(*count)++;
-	}
-	slice_end(&slice);
+			status = slice_step(&slice, maildrop, *from, fault);
+			if (status != STORE_OK)
+				break;
+			message_from_row(slice.list, row);
+			row->msgno = (*from)++;
+			learn(maildrop, row->msgno, row->uid);
+			if (!marks_has(maildrop, row->msgno))
+				(*count)++;
+		}
+		slice_end(&slice);
+	} while (slice.used_up && *count == 0);
 	return status;
 }
 

@@ -16,10 +16,11 @@ const char *const reader_sql[R_STMT_COUNT] = {
 	[R_LIST_LIVE] = "SELECT " MESSAGE_COLUMNS " FROM message INDEXED BY message_live"
 			" WHERE mailbox = ?1 AND uid >= ?2 AND uid < ?3 AND deleted_at IS NULL"
 			" ORDER BY uid LIMIT ?4 OFFSET ?5",
-	[R_LIST_SNAPSHOT] = "SELECT " MESSAGE_COLUMNS " FROM message NOT INDEXED"
-			    " WHERE mailbox = ?1 AND uid >= ?2 AND uid < ?3"
-			    " AND (deleted_change IS NULL OR deleted_change > ?6)"
-			    " ORDER BY uid LIMIT ?4 OFFSET ?5",
+	/* The limit is one of rows looked at: nobody knows how many of them the session sees. */
+	[R_LIST_SNAPSHOT] =
+		"SELECT " MESSAGE_COLUMNS ", deleted_change IS NULL OR deleted_change > ?5"
+		" FROM message NOT INDEXED WHERE mailbox = ?1 AND uid >= ?2 AND uid < ?3"
+		" ORDER BY uid LIMIT ?4",
 	[R_MESSAGE] =
 		"SELECT prefix FROM message WHERE mailbox = ?1 AND uid = ?2 AND body = ?3",
 };

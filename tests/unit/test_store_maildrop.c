@@ -262,6 +262,45 @@ static void message_far_away_learns_anchors_once(void **state)
 	maildrop_close(&maildrop);
 }
 
+/* Many rows deleted before the session, and one by somebody else during it: bounded looks. */
+static void snapshot_among_many_deleted_looks_at_each_once(void **state)
+{
+	struct fixture *f = *state;
+	struct maildrop_key key = fixture_key(1);
+	struct maildrop *maildrop;
+	struct message rows[4];
+	struct fault fault;
+	uint64_t deleted;
+	uint64_t from = 1;
+	size_t count;
+
+	make_rows(f, 20000);
+	/* Live are every 5,000th, and the last two. */
+	(void)fixture_sql(f, 1,
+			  "UPDATE message SET deleted_at = 1, deleted_change = 1"
+			  " WHERE uid % 10000 <> 0 AND uid <> 39998");
+	(void)fixture_sql(
+		f, 1,
+		"UPDATE mailbox SET change = 1, (messages, octets) = (SELECT count(*),"
+		" sum(octets) FROM message WHERE deleted_at IS NULL)");
+	maildrop = fixture_maildrop(f, 1);
+	assert_int_equal(maildrop_delete(f->store, &key, 20000, &deleted, &fault), STORE_OK);
+	assert_int_equal(deleted, 1);
+	/* A slice ends where its rows do, and says where the next one goes on. */
+	assert_int_equal(maildrop_list(f->reader, maildrop, &from, rows, 4, &count, &fault),
+			 STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(rows[0].uid, 10000);
+	assert_int_equal(maildrop->last.msgno, 2);
+	assert_true(maildrop->last.uid > 10000 && maildrop->last.uid < 20000);
+	assert_int_equal(expect_consistent(f, maildrop, 4, NULL), 5);
+	assert_int_equal(fixture_message(f, maildrop, 5).uid, 40000);
+	assert_int_equal(fixture_message(f, maildrop, 1).uid, 10000);
+	assert_int_equal(fixture_message(f, maildrop, 4).uid, 39998);
+	assert_int_equal(fixture_message(f, maildrop, 2).uid, 20000);
+	maildrop_close(&maildrop);
+}
+
 static void list_with_many_marks_jumps_over_them(void **state)
 {
 	struct fixture *f = *state;
@@ -390,6 +429,7 @@ int main(void)
 		STORE_CASE(message_numbers_out_of_range_are_not_found),
 		STORE_CASE(message_in_any_order_is_the_right_one),
 		STORE_CASE(message_far_away_learns_anchors_once),
+		STORE_CASE(snapshot_among_many_deleted_looks_at_each_once),
 		STORE_CASE(list_with_many_marks_jumps_over_them),
 		STORE_CASE(uidl_is_epoch_and_uid_or_the_imported_one),
 		STORE_CASE(counters_that_promise_too_much_are_a_fault),
