@@ -47,7 +47,7 @@ enum store_status store_copy(const char *dir, const char *to, struct fault *faul
 	unsigned done = 0;
 
 	fault->text[0] = '\0';
-	status = store_read_meta(dir, false, &first, fault);
+	status = store_read_meta(dir, &first, fault);
 	for (; status == STORE_OK && done < first.shards; done++) {
 		status = copy_shard(dir, to, done, fault);
 		if (status != STORE_OK)

@@ -8,8 +8,6 @@
 #include "base/log.h"
 #include "store/statement.h"
 
-#define META_CACHE_KIB 64
-
 static const char *const migrations[] = { sql_store_001_store_sql };
 
 const struct database_kind shard_kind = {
@@ -176,41 +174,38 @@ enum store_status shard_check_meta(const struct shard_meta *meta, const char *pa
 	return STORE_OK;
 }
 
-/* Of any schema that this program knows: meta is the same in all of them. */
-static enum store_status open_known(const char *path, sqlite3 **db, struct fault *fault)
+enum store_status shard_identify(const char *path, struct shard_meta *meta, struct fault *fault)
 {
+	sqlite3 *db = NULL;
 	int64_t version;
-	enum database_status status =
-		database_open_known(path, &shard_kind, db, &version, fault);
+	enum database_status opened =
+		database_open_known(path, &shard_kind, &db, &version, fault);
+	enum store_status status = schema_status(opened);
 
-	if (status == DATABASE_MISSING)
+	if (opened == DATABASE_MISSING)
 		say_missing(path, fault);
-	return schema_status(status);
+	if (status == STORE_OK)
+		status = shard_read_meta(db, path, meta, fault);
+	shard_close_file(&db);
+	return status;
 }
 
-enum store_status store_read_meta(const char *dir, bool writable, struct shard_meta *first,
+enum store_status store_read_meta(const char *dir, struct shard_meta *first,
 				  struct fault *fault)
 {
 	char *path = shard_path(dir, 0);
-	sqlite3 *db = NULL;
 	enum store_status status = STORE_UNAVAILABLE;
 
 	if (path == NULL) {
 		fault_set(fault, "no memory");
 		return status;
 	}
-	if (writable)
-		status = shard_open_file(path, true, META_CACHE_KIB, &db, fault);
-	else
-		status = open_known(path, &db, fault);
-	if (status == STORE_OK)
-		status = shard_read_meta(db, path, first, fault);
+	status = shard_identify(path, first, fault);
 	if (status == STORE_OK && (first->shards < 1 || first->shards > STORE_SHARDS_MAX)) {
 		fault_set(fault, "%s: a store of %u shards is not possible", path,
 			  first->shards);
 		status = STORE_FOREIGN;
 	}
-	shard_close_file(&db);
 	free(path);
 	return status;
 }

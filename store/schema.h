@@ -42,8 +42,11 @@ MUST_USE enum store_status shard_check_meta(const struct shard_meta *meta, const
  * loss: every maildrop of a copied file starts a new epoch, once.
  */
 MUST_USE enum store_status shard_begin_epochs(sqlite3 *db, struct fault *fault);
-/* Reads the meta of shard 0, which says how many there are; `writable` migrates it first. */
-MUST_USE enum store_status store_read_meta(const char *dir, bool writable,
-					   struct shard_meta *first, struct fault *fault);
+/* The meta of a file of any schema that we know; nothing is written to it. */
+MUST_USE enum store_status shard_identify(const char *path, struct shard_meta *meta,
+					  struct fault *fault);
+/* That of shard 0, which says how many there are. */
+MUST_USE enum store_status store_read_meta(const char *dir, struct shard_meta *first,
+					   struct fault *fault);
 
 #endif

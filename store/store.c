@@ -139,7 +139,7 @@ enum store_status store_identify(const char *dir, struct store_identity *identit
 				 struct fault *fault)
 {
 	struct shard_meta first;
-	enum store_status status = store_read_meta(dir, false, &first, fault);
+	enum store_status status = store_read_meta(dir, &first, fault);
 
 	if (status == STORE_OK)
 		*identity = identity_of(&first);
@@ -173,8 +173,7 @@ static enum store_status take_store(struct store *store, struct fault *fault)
 	return status;
 }
 
-static enum store_status open_shard(struct store *store, unsigned number,
-				    const struct shard_meta *first, struct fault *fault)
+static enum store_status open_shard(struct store *store, unsigned number, struct fault *fault)
 {
 	struct shard *shard = &store->shards[number];
 	struct shard_meta meta;
@@ -188,8 +187,6 @@ static enum store_status open_shard(struct store *store, unsigned number,
 	}
 	if (status == STORE_OK)
 		status = shard_read_meta(shard->db, shard->path, &meta, fault);
-	if (status == STORE_OK)
-		status = shard_check_meta(&meta, shard->path, first, number, fault);
 	if (status == STORE_OK && store->exclusive && meta.copy) {
 		status = shard_begin_epochs(shard->db, fault);
 		store_say(store, LOG_NOTICE, NULL, "shard-from-backup shard=%u", number);
@@ -237,6 +234,22 @@ static enum store_status new_shards(struct store *store, unsigned count, struct 
 	return STORE_OK;
 }
 
+/* All of them before anything is written to one: a migration has no way back. */
+static enum store_status identify_all(const struct store *store, const struct shard_meta *first,
+				      struct fault *fault)
+{
+	enum store_status status = STORE_OK;
+	struct shard_meta meta;
+
+	for (unsigned i = 0; i < store->shard_count && status == STORE_OK; i++) {
+		status = shard_identify(store->shards[i].path, &meta, fault);
+		if (status == STORE_OK)
+			status =
+				shard_check_meta(&meta, store->shards[i].path, first, i, fault);
+	}
+	return status;
+}
+
 static enum store_status open_all(struct store *store, struct fault *fault)
 {
 	struct shard_meta first;
@@ -245,11 +258,13 @@ static enum store_status open_all(struct store *store, struct fault *fault)
 	if (store->exclusive)
 		status = take_store(store, fault);
 	if (status == STORE_OK)
-		status = store_read_meta(store->dir, store->exclusive, &first, fault);
+		status = store_read_meta(store->dir, &first, fault);
 	if (status == STORE_OK)
 		status = new_shards(store, first.shards, fault);
+	if (status == STORE_OK)
+		status = identify_all(store, &first, fault);
 	for (unsigned i = 0; i < store->shard_count && status == STORE_OK; i++) {
-		status = open_shard(store, i, &first, fault);
+		status = open_shard(store, i, fault);
 		if (status == STORE_OK && store->exclusive)
 			status = collect_rests(&store->shards[i], fault);
 	}

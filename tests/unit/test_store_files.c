@@ -405,6 +405,24 @@ static void restore_of_half_a_backup_leaves_nothing(void **state)
 	assert_int_equal(rmdir(to), 0);
 }
 
+/* The first files stay as they are, whatever is wrong with a later one. */
+static void open_refused_changes_no_file(void **state)
+{
+	struct fixture *f = *state;
+	char command[512];
+	struct fault fault;
+
+	fixture_fill(f, 0, 1);
+	fixture_close(f);
+	(void)fixture_sql(f, 0, "INSERT INTO meta(key, value) VALUES('copy', 1)");
+	(void)snprintf(command, sizeof command, "cp %s/mail-00.db %s/mail-01.db", f->dir,
+		       f->dir);
+	run(command);
+	assert_int_equal(fixture_try_open(f, &fault), STORE_FOREIGN);
+	assert_non_null(strstr(fault.text, "mail-01.db is shard 0 of"));
+	assert_int_equal(fixture_sql(f, 0, "SELECT count(*) FROM meta WHERE key = 'copy'"), 1);
+}
+
 /* What a fault quotes must not end the quotes or the line. */
 static void log_escapes_what_others_say(void **state)
 {
@@ -435,6 +453,7 @@ int main(void)
 		STORE_CASE(restore_keeps_uidls_and_starts_a_new_epoch),
 		STORE_CASE(file_copied_from_a_backup_by_hand_starts_a_new_epoch),
 		STORE_CASE(restore_of_half_a_backup_leaves_nothing),
+		STORE_CASE(open_refused_changes_no_file),
 		STORE_CASE(log_escapes_what_others_say),
 	};
 
