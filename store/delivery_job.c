@@ -278,7 +278,8 @@ static enum store_status store_message(struct shard *shard, const struct deliver
 		bind_u64(shard->stmt[W_MAILBOX_GREW], 2, target->octets);
 		status = statement_run(shard->stmt[W_MAILBOX_GREW], fault);
 	}
-	target->uid = mailbox.uidnext;
+	if (status == STORE_OK)
+		target->uid = mailbox.uidnext;
 	return status;
 }
 

@@ -405,6 +405,8 @@ static void damaged_shard_fails_its_targets_alone(void **state)
 			 STORE_UNAVAILABLE);
 	assert_int_equal(targets[0].status, STORE_OK);
 	assert_int_equal(targets[1].status, STORE_UNAVAILABLE);
+	assert_int_equal(targets[0].uid, 1);
+	assert_int_equal(targets[1].uid, 0);
 	assert_int_equal(fixture_sql(f, 1, "SELECT count(*) FROM body"), 0);
 	assert_int_equal(fixture_sql(f, 0, "SELECT count(*) FROM message"), 1);
 }
