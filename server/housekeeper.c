@@ -17,7 +17,7 @@ struct housekeeper {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool woken, stopping; /* under lock */
+	bool stopping; /* under lock */
 };
 
 static bool is_stopping(struct housekeeper *h)
@@ -180,11 +180,15 @@ static bool wait_for_round(struct housekeeper *h)
 	bool go_on;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += h->options.interval_seconds;
+	until.tv_sec += h->options.interval_ms / 1000;
+	until.tv_nsec += (long)(h->options.interval_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
 	pthread_mutex_lock(&h->lock);
-	while (!h->woken && !h->stopping && error == 0)
+	while (!h->stopping && error == 0)
 		error = pthread_cond_timedwait(&h->changed, &h->lock, &until);
-	h->woken = false;
 	go_on = !h->stopping;
 	pthread_mutex_unlock(&h->lock);
 	return go_on;
@@ -240,8 +244,8 @@ bool housekeeper_start(const struct housekeeper_options *options,
 		return false;
 	}
 	h->options = *options;
-	if (h->options.interval_seconds == 0)
-		h->options.interval_seconds = HOUSEKEEPER_INTERVAL_SECONDS;
+	if (h->options.interval_ms == 0)
+		h->options.interval_ms = HOUSEKEEPER_INTERVAL_MS;
 	h->accounts_path = strdup(options->accounts_path);
 	if (h->accounts_path == NULL ||
 	    pthread_create(&h->thread, NULL, housekeeper_thread, h) != 0) {
@@ -250,14 +254,6 @@ bool housekeeper_start(const struct housekeeper_options *options,
 	}
 	*housekeeper = h;
 	return true;
-}
-
-void housekeeper_wake(struct housekeeper *h)
-{
-	pthread_mutex_lock(&h->lock);
-	h->woken = true;
-	pthread_cond_signal(&h->changed);
-	pthread_mutex_unlock(&h->lock);
 }
 
 void housekeeper_stop(struct housekeeper **housekeeper)

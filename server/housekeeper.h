@@ -9,13 +9,14 @@
 #include "restante/accounts.h"
 #include "restante/passwords.h"
 
-#define HOUSEKEEPER_INTERVAL_SECONDS 60
+/* Between two rounds: how late a purge may be. The manuals say "within a minute". */
+#define HOUSEKEEPER_INTERVAL_MS 60000
 
 struct housekeeper_options {
 	struct store *store;
 	const struct secret_key *key;
 	const char *accounts_path;
-	unsigned interval_seconds;         /* 0 = HOUSEKEEPER_INTERVAL_SECONDS */
+	unsigned interval_ms;              /* 0 = HOUSEKEEPER_INTERVAL_MS */
 	void (*each_round)(void *context); /* beside the store; may be NULL */
 	void *context;
 };
@@ -25,8 +26,6 @@ struct housekeeper;
 /* Copies *options; the store and the key must outlive it. The first round begins at once. */
 MUST_USE bool housekeeper_start(const struct housekeeper_options *options,
 				struct housekeeper **housekeeper, struct fault *fault);
-/* A round now, or one more after the one under way. */
-void housekeeper_wake(struct housekeeper *housekeeper);
 /* Waits for the shard under way. Accepts NULL. */
 void housekeeper_stop(struct housekeeper **housekeeper);
 

@@ -45,7 +45,8 @@ CREATE TABLE domain (
 	quota_messages INTEGER NOT NULL DEFAULT 0,
 	-- How many mailboxes there may be in it. 0 = no limit.
 	max_mailboxes INTEGER NOT NULL DEFAULT 0,
-	-- How long deleted mail can be brought back, in seconds: 604800 is a week, 0 is not at all.
+	-- How long deleted mail can be brought back, in seconds: 604800 is a week, 0 is not at all
+	-- (the server then purges it within a minute).
 	-- NULL = the server's default (a week).
 	undelete_seconds INTEGER,
 	created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
