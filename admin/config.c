@@ -11,7 +11,10 @@
 
 int command_config_check(struct tool *tool)
 {
+	struct fault fault = { "" };
 	int code = tool_config(tool);
+	if (code == EX_OK && !config_user_allowed(tool->config, &fault))
+		code = complain(EX_CONFIG, "%s", fault.text);
 	if (code == EX_OK)
 		tool_say(tool, "The configuration is good: %s", tool->config->path);
 	return code;

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -124,6 +125,20 @@ static bool check_whole(const struct config *config, struct fault *fault)
 		return false;
 	}
 	return true;
+}
+
+bool config_user_allowed(const struct config *config, struct fault *fault)
+{
+	struct passwd entry, *found = NULL;
+	char memory[16384];
+
+	(void)getpwnam_r(config->user, &entry, memory, sizeof memory, &found);
+	if (found == NULL || (entry.pw_uid != 0 && entry.pw_gid != 0))
+		return true;
+	fault_set(fault,
+		  "%s: option \"user\": \"%s\" is root or in its group: name an ordinary user",
+		  config->path, config->user);
+	return false;
 }
 
 static bool config_from(const char *path, char *text, size_t n, struct config **config,

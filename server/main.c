@@ -197,8 +197,14 @@ static int run(const char *path, struct kept **kept)
 	return EX_OK;
 }
 
-static int check(const struct arguments *arguments)
+static int check(const struct arguments *arguments, const struct config *config)
 {
+	struct fault fault = { "" };
+
+	if (!config_user_allowed(config, &fault)) {
+		fprintf(stderr, "restanted: %s\n", fault.text);
+		return EX_CONFIG;
+	}
 	printf("%s: no errors\n", arguments->config);
 	return EX_OK;
 }
@@ -218,8 +224,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "restanted: %s\n", fault.text);
 		status = EX_CONFIG;
 	} else {
-		status =
-			arguments.check_only ? check(&arguments) : run(arguments.config, &kept);
+		status = arguments.check_only ? check(&arguments, kept->config)
+					      : run(arguments.config, &kept);
 	}
 	forget(kept);
 	return status;

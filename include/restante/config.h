@@ -103,6 +103,11 @@ MUST_USE bool config_defaults(struct config **config, struct fault *fault);
 void config_free(struct config **config);
 /* The commented example file, which is also the default. Static text. */
 const char *config_example(void);
+/*
+ * Whether the server may become the option's user: never root, nor one in root's group. One that
+ * this machine does not know may be another's.
+ */
+MUST_USE bool config_user_allowed(const struct config *config, struct fault *fault);
 /* Calls `line` with each option as "name = value" (`changed`: only those not at their default). */
 void config_show(const struct config *config, bool changed,
 		 void (*line)(void *context, const char *text), void *context);

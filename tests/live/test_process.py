@@ -235,6 +235,12 @@ class Process(LiveTest):
         for wanted in (f"{path}:2:", "worker", "workers"):
             self.assertIn(wanted, done.stderr)
 
+    def test_check_config_refuses_the_user_root(self):
+        path, done = self.check('user = root\nlistener "a" {\n\tprotocol = pop3\n'
+                                '\taddress = "127.0.0.1:1110"\n}\n')
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn(f'{path}: option "user": "root" is root', done.stderr)
+
     def test_check_config_of_good_file_is_silent_success(self):
         _, done = self.check('data_dir = /tmp\nlistener "a" {\n\tprotocol = pop3\n'
                              '\taddress = "127.0.0.1:1110"\n}\n')

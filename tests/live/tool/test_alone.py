@@ -360,6 +360,10 @@ class Configuration(ToolTest):
         self.assertIn(f"{self.config}:2", done.err)
         self.tool("user", "list", status=CONFIG)
 
+    def test_user_root_is_refused_as_restanted_does(self):
+        self.tool("config", "check", status=CONFIG,
+                  says=f'{self.config}: option "user": "root" is root or in its group')
+
     def test_file_missing_is_told(self):
         self.tool("config", "check", config=self.folder / "none", status=NOINPUT,
                   says="config example")
