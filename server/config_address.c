@@ -1,10 +1,12 @@
-/* Addresses of listeners: see config_address.h. */
+/* Addresses of listeners, and the server's own name: see config_address.h. */
 #include "config_address.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/number.h"
+#include "restante/limits.h"
 
 static bool parse_unix(const char *path, struct config_address *address, const char **why)
 {
@@ -72,4 +74,23 @@ bool address_parse(const char *text, struct config_address *address, const char 
 	host[n] = '\0';
 	return begin > text ? parse_v6(host, (uint16_t)port, address)
 			    : parse_v4(host, (uint16_t)port, address);
+}
+
+bool hostname_valid(const char *name)
+{
+	size_t n = strlen(name);
+	bool literal = n > 2 && name[0] == '[' && name[n - 1] == ']';
+	char before = '.';
+
+	if (n > LMTP_DOMAIN_MAX)
+		return false;
+	for (size_t i = literal; i < n - literal; i++) {
+		if (!isalnum((unsigned char)name[i]) &&
+		    strchr(literal ? "-.:" : "-._", name[i]) == NULL)
+			return false;
+		if (!literal && name[i] == '.' && before == '.')
+			return false;
+		before = name[i];
+	}
+	return n == 0 || literal || before != '.';
 }

@@ -34,17 +34,6 @@ static bool refuse(const struct config_option *option, struct reason *reason, co
 
 /* --- text -------------------------------------------------------------------------------- */
 
-static bool hostname_valid(const char *name)
-{
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < n; i++) {
-		if (!isalnum((unsigned char)name[i]) && strchr("-._[]:", name[i]) == NULL)
-			return false;
-	}
-	return n <= LMTP_DOMAIN_MAX;
-}
-
 static bool postmaster_valid(const char *address)
 {
 	const char *at = strrchr(address, '@');

@@ -284,6 +284,53 @@ static void backends_keep_their_order(void **state)
 	assert_non_null(strstr(fault.text, "pam_domain"));
 }
 
+static void hostname_is_a_domain_or_an_address_in_brackets(void **state)
+{
+	static const struct {
+		const char *name;
+		bool good;
+	} rows[] = {
+		{ "mx", true },
+		{ "mx-1.example.org", true },
+		{ "mx_1.example.org", true },
+		{ "[192.0.2.1]", true },
+		{ "[IPv6:2001:db8::1]", true },
+		{ "mx..example.org", false },
+		{ ".example.org", false },
+		{ "mx.example.org.", false },
+		{ ".", false },
+		{ "2001:db8::1", false },
+		{ "mx:25", false },
+		{ "[]", false },
+		{ "[", false },
+		{ "[192.0.2.1", false },
+		{ "192.0.2.1]", false },
+		{ "[192.0.2.1]]", false },
+		{ "mx.[192.0.2.1]", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fault fault;
+		char text[128];
+		char says[128];
+
+		(void)snprintf(text, sizeof text, "hostname = \"%s\"\n" LISTENER, rows[i].name);
+		if (rows[i].good) {
+			struct config *config = read_good(text);
+
+			assert_string_equal(config->hostname, rows[i].name);
+			config_free(&config);
+			continue;
+		}
+		(void)snprintf(says, sizeof says,
+			       "conf:1: option \"hostname\": \"%s\" is not a host name",
+			       rows[i].name);
+		assert_null(read_text(text, &fault));
+		assert_string_equal(fault.text, says);
+	}
+}
+
 static void hostname_empty_becomes_the_machines(void **state)
 {
 	char name[256] = "";
@@ -500,6 +547,7 @@ int main(void)
 		cmocka_unit_test(file_that_is_none_is_refused),
 		cmocka_unit_test(file_with_nul_is_refused),
 		cmocka_unit_test(backends_keep_their_order),
+		cmocka_unit_test(hostname_is_a_domain_or_an_address_in_brackets),
 		cmocka_unit_test(hostname_empty_becomes_the_machines),
 		cmocka_unit_test(run_dir_too_long_for_a_socket_is_refused),
 		cmocka_unit_test(example_is_the_tables_defaults),
