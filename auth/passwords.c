@@ -334,11 +334,16 @@ bool password_hash(const char *name, struct str password, char *hash, size_t cap
 	if (scheme == NULL || scheme->make == NULL)
 		fault_set(fault, "%s is %s", name,
 			  scheme == NULL ? "no password scheme" : "not for new passwords");
+	else if (password.n > PASSWORD_NEW_MAX)
+		fault_set(
+			fault,
+			"a password has 1 to %d octets: no PASS line of POP3 could carry more",
+			PASSWORD_NEW_MAX);
 	else if (!saslprep(password, true, prepared, sizeof prepared))
 		fault_set(fault,
 			  "a password has 1 to %d octets of UTF-8 without control characters "
 			  "and others that RFC 4013 prohibits",
-			  PASSWORD_MAX);
+			  PASSWORD_NEW_MAX);
 	else
 		good = hash_with(scheme, str_of(prepared), hash, cap, fault);
 	explicit_bzero(prepared, sizeof prepared);

@@ -51,6 +51,8 @@
 #define ADDRESS_MAX 320
 /* Anything longer is no password that a person or an app uses (PLAIN: RFC 4616 wants 255). */
 #define PASSWORD_MAX 1024
+/* A new one must fit behind "PASS " into a line with its CRLF: more could never be given. */
+#define PASSWORD_NEW_MAX (POP3_LINE_MAX - 7)
 /*
  * What a stored hash may ask of a hasher, at most: hashes come from administrators and imports,
  * and one of them must not stop every other login.

@@ -446,8 +446,14 @@ static void long_password_without_harm(void **state)
 		expect(of_secret[i], (struct str){ octets, PASSWORD_MAX + 1 },
 		       PASSWORD_DIFFERS);
 	}
-	assert_false(password_hash(NULL, (struct str){ octets, PASSWORD_MAX + 1 }, hash,
+	assert_false(password_hash(NULL, (struct str){ octets, PASSWORD_NEW_MAX + 1 }, hash,
 				   sizeof hash, &fault));
+	assert_non_null(strstr(fault.text, "1 to 505 octets"));
+	assert_string_equal(hash, "");
+	assert_true(password_hash(NULL, (struct str){ octets, PASSWORD_NEW_MAX }, hash,
+				  sizeof hash, &fault));
+	expect(hash, (struct str){ octets, PASSWORD_NEW_MAX }, PASSWORD_MATCHES);
+	expect(hash, (struct str){ octets, PASSWORD_NEW_MAX - 1 }, PASSWORD_DIFFERS);
 	password_burn((struct str){ octets, PASSWORD_MAX });
 	password_burn((struct str){ octets, PASSWORD_MAX + 1 });
 	password_burn(STR(""));

@@ -132,6 +132,12 @@ class Accounts(ToolTest):
                   says="RFC 4013")
         self.tool("user", "add", "x@example.org", "no=1", "--generate", status=USAGE)
 
+    def test_password_that_no_pass_line_can_carry_is_refused(self):
+        self.fill()
+        for command in (["user", "passwd", ANN], ["user", "add", "eve@example.org"], ["hash"]):
+            self.tool(*command, "--password-stdin", stdin=b"x" * 506, status=DATAERR,
+                      says="1 to 505 octets")
+
     def test_user_is_added_with_the_password_in_one_step(self):
         self.fill()
         with sqlite3.connect(self.data / "accounts.db") as database:
