@@ -115,7 +115,7 @@ static void password_row(struct check *check, sqlite3_stmt *stmt)
 {
 	struct fault why = { "" };
 
-	if (!password_known(row_text(stmt, 1), &why))
+	if (!password_sound(row_text(stmt, 1), &why))
 		finding(check, "mailbox %s: %s", row_text(stmt, 0), why.text);
 }
 

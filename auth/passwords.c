@@ -270,12 +270,33 @@ static const struct scheme *scheme_take_or_say(struct str *value, enum suffix *s
 	return scheme;
 }
 
-bool password_known(const char *stored, struct fault *fault)
+/* PASSWORD_DIFFERS when there is a row and a value for it to verify with. */
+static enum password_verdict value_open(const char *stored, const struct scheme **scheme,
+					struct str *value, unsigned char memory[VALUE_MAX],
+					struct fault *fault)
 {
-	struct str value = str_of(stored);
 	enum suffix suffix;
 
-	return scheme_take_or_say(&value, &suffix, fault) != NULL;
+	*value = str_of(stored);
+	*scheme = scheme_take_or_say(value, &suffix, fault);
+	if (*scheme == NULL)
+		return PASSWORD_UNKNOWN_SCHEME;
+	if (!value_decode(*scheme, suffix, value, memory))
+		return scheme_malformed(*scheme, "it does not decode", fault);
+	return PASSWORD_DIFFERS;
+}
+
+bool password_sound(const char *stored, struct fault *fault)
+{
+	unsigned char memory[VALUE_MAX];
+	const struct scheme *scheme;
+	struct str value;
+	enum password_verdict verdict = value_open(stored, &scheme, &value, memory, fault);
+
+	if (verdict == PASSWORD_DIFFERS)
+		verdict = scheme->verify(scheme, value, (struct str){ NULL, 0 }, fault);
+	explicit_bzero(memory, sizeof memory);
+	return verdict == PASSWORD_DIFFERS;
 }
 
 enum password_verdict password_verify(const char *stored, struct str user, struct str password,
@@ -283,17 +304,12 @@ enum password_verdict password_verify(const char *stored, struct str user, struc
 {
 	unsigned char memory[VALUE_MAX];
 	struct password_copy copy;
-	struct str value = str_of(stored);
-	enum suffix suffix;
-	const struct scheme *scheme = scheme_take_or_say(&value, &suffix, fault);
-	enum password_verdict verdict = PASSWORD_DIFFERS;
+	const struct scheme *scheme;
+	struct str value;
+	enum password_verdict verdict = value_open(stored, &scheme, &value, memory, fault);
 
-	if (scheme == NULL)
-		return PASSWORD_UNKNOWN_SCHEME;
-	if (!value_decode(scheme, suffix, &value, memory))
-		verdict = scheme_malformed(scheme, "it does not decode", fault);
-	else if (scheme->named ? named_copy(&copy, user, password)
-			       : password_copy(&copy, password))
+	if (verdict == PASSWORD_DIFFERS && (scheme->named ? named_copy(&copy, user, password)
+							  : password_copy(&copy, password)))
 		verdict = scheme->verify(scheme, value, copy.str, fault);
 	explicit_bzero(&copy, sizeof copy);
 	explicit_bzero(memory, sizeof memory);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/number.h"
+#include "encoding.h"
 #include "restante/limits.h"
 
 /* Dovecot's figures for its default, and RFC 9106's second choice but for the lanes. */
@@ -26,8 +27,8 @@ static bool parameter(struct str *text, const char *name, char end, uint64_t max
 	       number_parse(str_from(field, n), max, value) && *value > 0;
 }
 
-/* The costs stand in the string: look at them before the library spends them. */
-static bool affordable(struct str value, const char *prefix)
+/* The costs stand in the string: look at them before the library spends them. *behind: the rest. */
+static bool affordable(struct str value, const char *prefix, struct str *behind)
 {
 	struct str rest = str_from(value, strlen(prefix));
 	struct str version;
@@ -35,10 +36,24 @@ static bool affordable(struct str value, const char *prefix)
 
 	if (rest.n > 2 && memcmp(rest.p, "v=", 2) == 0 && !take_field(&rest, '$', &version))
 		return false;
-	return parameter(&rest, "m=", ',', PASSWORD_MEMORY_KIB_MAX, &memory) &&
-	       parameter(&rest, "t=", ',', PASSWORD_PASSES_MAX, &passes) &&
-	       parameter(&rest, "p=", '$', ARGON2_LANES_MAX, &lanes) &&
-	       memory * passes <= PASSWORD_WORK_KIB_MAX;
+	if (!parameter(&rest, "m=", ',', PASSWORD_MEMORY_KIB_MAX, &memory) ||
+	    !parameter(&rest, "t=", ',', PASSWORD_PASSES_MAX, &passes) ||
+	    !parameter(&rest, "p=", '$', ARGON2_LANES_MAX, &lanes))
+		return false;
+	*behind = rest;
+	return memory * passes <= PASSWORD_WORK_KIB_MAX;
+}
+
+/* "salt$hash", both in base64 and as long as RFC 9106 section 3.1 wants them at least. */
+static bool salt_and_hash(struct str text)
+{
+	unsigned char octets[512];
+	struct str salt;
+	size_t n;
+
+	return take_field(&text, '$', &salt) &&
+	       base64_decode(salt, octets, sizeof octets, &n) && n >= ARGON2_MIN_SALT_LENGTH &&
+	       base64_decode(text, octets, sizeof octets, &n) && n >= ARGON2_MIN_OUTLEN;
 }
 
 enum password_verdict argon2_scheme_verify(const struct scheme *scheme, struct str value,
@@ -46,13 +61,18 @@ enum password_verdict argon2_scheme_verify(const struct scheme *scheme, struct s
 {
 	argon2_type type = strcmp(scheme->prefix, "$argon2i$") == 0 ? Argon2_i : Argon2_id;
 	char encoded[512];
+	struct str rest;
 	int code;
 
 	if (value.n >= sizeof encoded || value.n < strlen(scheme->prefix) ||
 	    memcmp(value.p, scheme->prefix, strlen(scheme->prefix)) != 0)
 		return scheme_malformed(scheme, "it does not begin as it should", fault);
-	if (!affordable(value, scheme->prefix))
+	if (!affordable(value, scheme->prefix, &rest))
 		return scheme_malformed(scheme, "its m, t or p is missing or too large", fault);
+	if (!salt_and_hash(rest))
+		return scheme_malformed(scheme, "its salt or hash", fault);
+	if (password.p == NULL)
+		return PASSWORD_DIFFERS;
 	memcpy(encoded, value.p, value.n);
 	encoded[value.n] = '\0';
 	/* argon2_verify compares in constant time. */

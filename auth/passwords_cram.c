@@ -43,6 +43,8 @@ enum password_verdict cram_verify(const struct scheme *scheme, struct str value,
 
 	if (value.n != sizeof states)
 		return scheme_malformed(scheme, "its length", fault);
+	if (password.p == NULL)
+		return PASSWORD_DIFFERS;
 	/* RFC 2104 section 2: a key longer than a block is its digest. */
 	if (password.n > sizeof key)
 		good = EVP_Digest(password.p, password.n, key, NULL, EVP_md5(), NULL) == 1;

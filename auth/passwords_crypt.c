@@ -127,14 +127,29 @@ static bool sha1_rounds(const char *rest)
 static const struct crypt_form {
 	const char *prefix;
 	bool (*affordable)(const char *rest);
+	size_t last; /* digits behind the last "$" or the prefix: a whole hash */
 } forms[] = {
-	{ "$y$", yescrypt_cost },  { "$gy$", yescrypt_cost },
-	{ "$7$", scrypt_cost },    { "$2", bcrypt_cost },
-	{ "$6$", sha_rounds },     { "$5$", sha_rounds },
-	{ "$sha1$", sha1_rounds }, { "$1$", always },
-	{ "_", always }, /* BSDi: 24 bits of rounds at most */
-	{ "", des_form },
+	{ "$y$", yescrypt_cost, 43 },  { "$gy$", yescrypt_cost, 43 },
+	{ "$7$", scrypt_cost, 43 },    { "$2", bcrypt_cost, 53 },
+	{ "$6$", sha_rounds, 86 },     { "$5$", sha_rounds, 43 },
+	{ "$sha1$", sha1_rounds, 28 }, { "$1$", always, 22 },
+	{ "_", always, 19 }, /* BSDi: 24 bits of rounds at most */
+	{ "", des_form, 13 },
 };
+
+/* A setting without its hash, or with half of it, matches nothing. */
+static bool is_whole(const struct crypt_form *form, const char *value)
+{
+	const char *mark = strrchr(value, '$');
+	const char *last = mark == NULL ? value : mark + 1;
+	size_t n = 0;
+
+	if (*last == '_')
+		last++;
+	while (digit_value(*last) >= 0)
+		last++, n++;
+	return *last == '\0' && n == form->last;
+}
 
 /* `prefix`: what the scheme asks for; NULL = any form. */
 static const struct crypt_form *form_find(const char *value, const char *prefix)
@@ -184,6 +199,10 @@ enum password_verdict crypt_verify(const struct scheme *scheme, struct str value
 	form = form_find(setting, scheme->prefix);
 	if (form == NULL || !form->affordable(setting + strlen(form->prefix)))
 		return scheme_malformed(scheme, "an unknown form, or too costly", fault);
+	if (!is_whole(form, setting))
+		return scheme_malformed(scheme, "its hash is not whole", fault);
+	if (password.p == NULL)
+		return PASSWORD_DIFFERS;
 	errno = 0;
 	hash = crypt_once(password.p, setting, &data);
 	if (hash != NULL && strlen(hash) == value.n)

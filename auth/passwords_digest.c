@@ -15,6 +15,8 @@ enum password_verdict digest_verify(const struct scheme *scheme, struct str valu
 		return scheme_malformed(scheme, "it is too short", fault);
 	if (scheme->form == VALUE_DIGEST && salt.n > 0)
 		return scheme_malformed(scheme, "it is too long", fault);
+	if (password.p == NULL)
+		return PASSWORD_DIFFERS;
 	context = EVP_MD_CTX_new();
 	if (context != NULL && EVP_DigestInit_ex(context, digest, NULL) == 1 &&
 	    EVP_DigestUpdate(context, password.p, password.n) == 1 &&

@@ -30,6 +30,8 @@ static enum password_verdict derive_and_compare(const struct scheme *scheme,
 	unsigned char derived[PBKDF2_OCTETS_MAX];
 	enum password_verdict verdict;
 
+	if (password.p == NULL)
+		return PASSWORD_DIFFERS;
 	if (PKCS5_PBKDF2_HMAC(password.p, (int)password.n,
 			      (const unsigned char *)stored->salt.p, (int)stored->salt.n,
 			      stored->rounds, scheme->digest(), (int)stored->hash_n,

@@ -16,6 +16,8 @@ enum password_verdict plain_verify(const struct scheme *scheme, struct str value
 
 	if (value.n == 0)
 		return scheme_malformed(scheme, "it is empty", fault);
+	if (password.p == NULL)
+		return PASSWORD_DIFFERS;
 	if (EVP_Digest(value.p, value.n, a, NULL, EVP_sha256(), NULL) != 1 ||
 	    EVP_Digest(password.p, password.n, b, NULL, EVP_sha256(), NULL) != 1)
 		return scheme_unavailable(scheme, "the digest failed", fault);

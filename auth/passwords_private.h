@@ -21,7 +21,8 @@ struct scheme {
 	const char *name;
 	enum value_form form;
 	/*
-	 * `value` is decoded, `password` NUL-terminated at its end and without other NULs.
+	 * `value` is decoded, `password` NUL-terminated at its end and without other NULs. One
+	 * that is NULL differs from every value that is well formed, without any work.
 	 */
 	enum password_verdict (*verify)(const struct scheme *scheme, struct str value,
 					struct str password, struct fault *fault);

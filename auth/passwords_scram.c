@@ -63,6 +63,8 @@ enum password_verdict scram_verify(const struct scheme *scheme, struct str value
 
 	if (!parse(value, size, &scram))
 		return scheme_malformed(scheme, "rounds, salt or keys", fault);
+	if (password.p == NULL)
+		return PASSWORD_DIFFERS;
 	if (!derive(digest, &scram, password, key))
 		return scheme_unavailable(scheme, "the derivation failed", fault);
 	return octets_verdict(key, scram.stored_key, size);

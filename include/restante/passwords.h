@@ -24,8 +24,8 @@ enum password_verdict {
  */
 MUST_USE enum password_verdict password_verify(const char *stored, struct str user,
 					       struct str password, struct fault *fault);
-/* Does a stored value name a scheme that we know. Cheap: its value is not looked at. */
-MUST_USE bool password_known(const char *stored, struct fault *fault);
+/* Could a stored value match anything: a scheme that we know, and a value of its form. Cheap. */
+MUST_USE bool password_sound(const char *stored, struct fault *fault);
 /* The same work for nobody: a hash in the default scheme, thrown away. */
 void password_burn(struct str password);
 /*

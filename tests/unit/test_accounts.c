@@ -998,6 +998,11 @@ static void check_names_each_fault(void **state)
 		  "RFC 4013 prohibits the name" },
 		{ "UPDATE mailbox SET password = '{SHA5}abc'",
 		  "mailbox ann@example.org: stored password: unknown scheme {SHA5}" },
+		{ "UPDATE mailbox SET password = '{SHA512}abc'",
+		  "mailbox ann@example.org: stored password: not a value of {SHA512}" },
+		{ "UPDATE mailbox SET password = '$6$salt$cut'",
+		  "mailbox ann@example.org: stored password: not a value of {CRYPT}: its "
+		  "hash" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
