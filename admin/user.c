@@ -152,6 +152,9 @@ static int confirm_removal(struct tool *tool, const struct account *account)
 	struct fault fault = { "" };
 	struct maildrop_usage usage = { 0 };
 	struct naming naming = { account->address, 0 };
+	/* Nobody is told anything then, and a maildrop that cannot be read keeps no account. */
+	if (tool_has(tool, OPTION_YES))
+		return EX_OK;
 	int code = find_usage(tool, account, &usage);
 	if (code != EX_OK)
 		return code;

@@ -91,6 +91,14 @@ class Accounts(ToolTest):
         self.tool("user", "show", ANN, status=NOUSER, says="restante user add")
         self.tool("check", status=DATAERR)  # the alias goes nowhere
 
+    def test_user_is_removed_when_the_maildrop_cannot_be_read(self):
+        self.fill()
+        for shard in (self.data / "mail").glob("mail-*.db"):
+            shard.write_bytes(b"no database at all" * 100)
+        self.tool("user", "rm", ANN, status=DATAERR, says="mail-00.db")
+        self.tool("user", "rm", ANN, "--yes")
+        self.tool("user", "rm", ANN, "--yes", status=NOUSER)
+
     def test_user_removed_is_put_back(self):
         self.fill()
         key, = [row["store_key"] for row in self.tool("user", "list", "--json").json["users"]
