@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -55,7 +57,8 @@ static bool root_is_gone(uid_t uid, gid_t gid)
 	if (real != uid || effective != uid || saved != uid || real_group != gid ||
 	    effective_group != gid || saved_group != gid)
 		return false;
-	return setuid(0) < 0 && seteuid(0) < 0 && setgid(0) < 0 && setegid(0) < 0;
+	return setuid(0) < 0 && seteuid(0) < 0 && setgid(0) < 0 && setegid(0) < 0 &&
+	       setgroups(0, NULL) < 0;
 }
 
 static bool become(const char *user, struct fault *fault)
@@ -82,6 +85,12 @@ static bool become(const char *user, struct fault *fault)
 		fault_set(fault, "became user \"%s\" but could go back to root", user);
 		return false;
 	}
+	if (group_member(0)) {
+		fault_set(fault,
+			  "user \"%s\" is a member of root's group: take it out of there",
+			  user);
+		return false;
+	}
 	return true;
 }
 
@@ -101,6 +110,37 @@ static void tell_ignored(const char *user)
 	log_end(&line);
 }
 
+/*
+ * Who was not started by root may still have been given capabilities, to bind low ports for
+ * example. The sockets are bound: none is needed any more.
+ */
+static bool give_up_capabilities(struct fault *fault)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { 0 } };
+	struct __user_cap_data_struct left[2] = { { 0 } };
+
+	/* Where a filter forbids capset there may be nothing to give up: what is left decides. */
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	(void)syscall(SYS_capset, &header, none);
+	if (syscall(SYS_capget, &header, left) == 0 && memcmp(left, none, sizeof none) == 0)
+		return true;
+	fault_set(fault, "cannot give up capabilities");
+	return false;
+}
+
+/* A core would hold passwords and mail. Becoming another user has reset the second already. */
+static bool forbid_cores(struct fault *fault)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) == 0 &&
+	    prctl(PR_SET_DUMPABLE, KEEP_DUMPABLE ? 1 : 0, 0, 0, 0) == 0)
+		return true;
+	fault_set(fault, "cannot switch core dumps off: %s", strerror(errno));
+	return false;
+}
+
 bool privilege_drop(const char *user, struct fault *fault)
 {
 	if (geteuid() != 0)
@@ -112,12 +152,7 @@ bool privilege_drop(const char *user, struct fault *fault)
 		fault_set(fault, "cannot give up new privileges: %s", strerror(errno));
 		return false;
 	}
-	/* A core would hold passwords and mail. Becoming another user has reset it already. */
-	if (prctl(PR_SET_DUMPABLE, KEEP_DUMPABLE ? 1 : 0, 0, 0, 0) < 0) {
-		fault_set(fault, "cannot switch core dumps off: %s", strerror(errno));
-		return false;
-	}
-	return true;
+	return give_up_capabilities(fault) && forbid_cores(fault);
 }
 
 uint64_t privilege_raise_nofile(void)

@@ -14,7 +14,8 @@
 /*
  * Started as root: becomes `user` with its groups, for good. Started as anyone else: stays who it
  * is, with a notice in the log when that is not `user`. Before the first thread. Then, in both
- * cases: files are made for us alone (umask 077), no exec can gain privileges, no core is dumped.
+ * cases: files are made for us alone (umask 077), no exec can gain privileges, no capability is
+ * left, no core is dumped. That it is so is looked at afterwards.
  */
 MUST_USE bool privilege_drop(const char *user, struct fault *fault);
 /* The ids of `user`; false when there is no such user. */
