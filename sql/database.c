@@ -130,6 +130,10 @@ enum database_status database_set_wal(sqlite3 *db, const char *path, struct faul
 	return status;
 }
 
+/*
+ * A file may have been damaged, or written by somebody else: neither its schema nor its pages are
+ * trusted. The limits are some times what our own SQL and rows need.
+ */
 static int harden(sqlite3 *db)
 {
 	static const struct {
@@ -140,15 +144,27 @@ static int harden(sqlite3 *db)
 		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
 		{ SQLITE_DBCONFIG_DQS_DML, 0 },
 		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+		{ SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0 },
+	}, limits[] = {
+		{ SQLITE_LIMIT_LENGTH, 4 << 20 },      { SQLITE_LIMIT_SQL_LENGTH, 64 << 10 },
+		{ SQLITE_LIMIT_COLUMN, 200 },	       { SQLITE_LIMIT_EXPR_DEPTH, 100 },
+		{ SQLITE_LIMIT_COMPOUND_SELECT, 20 },  { SQLITE_LIMIT_VDBE_OP, 50000 },
+		{ SQLITE_LIMIT_FUNCTION_ARG, 16 },     { SQLITE_LIMIT_ATTACHED, 0 },
+		{ SQLITE_LIMIT_VARIABLE_NUMBER, 100 }, { SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 512 },
+		{ SQLITE_LIMIT_TRIGGER_DEPTH, 10 },    { SQLITE_LIMIT_WORKER_THREADS, 0 },
 	};
 
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		(void)sqlite3_limit(db, limits[i].option, limits[i].value);
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		int code = sqlite3_db_config(db, settings[i].option, settings[i].value, NULL);
 
 		if (code != SQLITE_OK)
 			return code;
 	}
-	return SQLITE_OK;
+	return sqlite3_exec(db, "PRAGMA cell_size_check = ON", NULL, NULL, NULL);
 }
 
 /*
@@ -180,7 +196,7 @@ enum database_status database_settle(sqlite3 *db, int cache_kib, int checkpoint_
 
 	(void)snprintf(sql, sizeof sql,
 		       "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF;"
-		       "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;"
+		       "PRAGMA mmap_size = 0;"
 		       "PRAGMA journal_size_limit = " JOURNAL_OCTETS ";"
 		       "PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d",
 		       cache_kib, checkpoint_pages);

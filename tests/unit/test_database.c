@@ -159,6 +159,49 @@ static void open_connection_has_our_settings(void **state)
 	database_close(&db);
 }
 
+/* What a file brings along is not trusted, and nothing reaches beyond that file. */
+static void open_connection_is_on_its_guard(void **state)
+{
+	static const int on[] = { SQLITE_DBCONFIG_DEFENSIVE };
+	static const int off[] = { SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+				   SQLITE_DBCONFIG_WRITABLE_SCHEMA,
+				   SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
+				   SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER,
+				   SQLITE_DBCONFIG_DQS_DML,
+				   SQLITE_DBCONFIG_DQS_DDL };
+	static const char *const refused[] = {
+		"ATTACH ':memory:' AS other",
+		"SELECT load_extension('/nonexistent')",
+		"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'x'",
+		"SELECT \"no such column\"",
+		"SELECT zeroblob(5 << 20)",
+		"SELECT 'x' LIKE printf('%.*c', 600, 'x')",
+	};
+	struct fault fault = { "" };
+	sqlite3 *db = NULL;
+
+	(void)state;
+	assert_int_equal(database_create(path, &kind_one, NULL, NULL, &fault), DATABASE_OK);
+	assert_int_equal(database_open(path, &kind_one, DATABASE_WRITE, 256, 0, &db, &fault),
+			 DATABASE_OK);
+	for (size_t i = 0; i < ARRAY_SIZE(on) + ARRAY_SIZE(off); i++) {
+		bool wanted = i < ARRAY_SIZE(on);
+		int value = -1;
+
+		assert_int_equal(sqlite3_db_config(db, wanted ? on[i] : off[i - ARRAY_SIZE(on)],
+						   -1, &value),
+				 SQLITE_OK);
+		assert_int_equal(value, wanted);
+	}
+	assert_int_equal(number(db, "PRAGMA cell_size_check"), 1);
+	for (int limit = 0; limit <= SQLITE_LIMIT_WORKER_THREADS; limit++)
+		assert_in_range(sqlite3_limit(db, limit, -1), 0, 4 << 20);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		assert_int_not_equal(sqlite3_exec(db, refused[i], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(number(db, "SELECT count(*) FROM note"), 0);
+	database_close(&db);
+}
+
 static void open_for_reading_cannot_write(void **state)
 {
 	struct fault fault = { "" };
@@ -388,6 +431,7 @@ int main(void)
 		CASE(create_existing_file_is_refused),
 		CASE(create_failing_fill_leaves_nothing),
 		CASE(open_connection_has_our_settings),
+		CASE(open_connection_is_on_its_guard),
 		CASE(open_for_reading_cannot_write),
 		CASE(open_wrong_files_are_refused_in_words),
 		CASE(open_older_schema_is_migrated_by_writers_only),
