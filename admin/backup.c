@@ -33,6 +33,7 @@ static bool copy_key_file(const char *from, const char *to, struct fault *fault)
 	if (n <= 0 || (size_t)n == sizeof octets) {
 		fault_set(fault, "%s: %s", from,
 			  n < 0 ? strerror(errno) : "this is no key file");
+		explicit_bzero(octets, sizeof octets);
 		return false;
 	}
 	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

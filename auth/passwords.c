@@ -115,15 +115,20 @@ static enum password_verdict md5_verify(const struct scheme *scheme, struct str 
 					struct str password, struct fault *fault)
 {
 	unsigned char octets[VALUE_MAX];
+	enum password_verdict verdict;
 	size_t n;
 
 	if (value.n > 0 && value.p[0] == '$')
 		return crypt_verify(scheme_find(STR("MD5-CRYPT")), value, password, fault);
 	if (!hex_decode(value, octets, sizeof octets, &n) &&
 	    !base64_decode(value, octets, sizeof octets, &n))
-		return scheme_malformed(scheme, "neither hexadecimal nor base64", fault);
-	return digest_verify(scheme_find(STR("PLAIN-MD5")),
-			     (struct str){ (const char *)octets, n }, password, fault);
+		verdict = scheme_malformed(scheme, "neither hexadecimal nor base64", fault);
+	else
+		verdict =
+			digest_verify(scheme_find(STR("PLAIN-MD5")),
+				      (struct str){ (const char *)octets, n }, password, fault);
+	explicit_bzero(octets, sizeof octets);
+	return verdict;
 }
 
 /* --- which scheme, and what octets ----------------------------------------------------------- */
@@ -364,7 +369,7 @@ bool password_hash(const char *name, struct str password, char *hash, size_t cap
 		good = hash_with(scheme, str_of(prepared), hash, cap, fault);
 	explicit_bzero(prepared, sizeof prepared);
 	if (!good)
-		hash[0] = '\0';
+		explicit_bzero(hash, cap);
 	return good;
 }
 

@@ -77,6 +77,7 @@ enum password_verdict argon2_scheme_verify(const struct scheme *scheme, struct s
 	encoded[value.n] = '\0';
 	/* argon2_verify compares in constant time. */
 	code = argon2_verify(encoded, password.p, password.n, type);
+	explicit_bzero(encoded, sizeof encoded);
 	if (code == ARGON2_OK)
 		return PASSWORD_MATCHES;
 	if (code == ARGON2_VERIFY_MISMATCH)

@@ -183,30 +183,19 @@ static void crypt_wipe(struct crypt_data **data)
 	*data = NULL;
 }
 
-enum password_verdict crypt_verify(const struct scheme *scheme, struct str value,
-				   struct str password, struct fault *fault)
+/* Hashes once more with the stored setting. */
+static enum password_verdict crypt_compare(const struct scheme *scheme, const char *setting,
+					   struct str password, struct fault *fault)
 {
-	char setting[512];
-	const struct crypt_form *form;
 	struct crypt_data *data;
 	enum password_verdict verdict;
 	const char *hash;
+	size_t n = strlen(setting);
 
-	if (value.n >= sizeof setting || memchr(value.p, '\0', value.n) != NULL)
-		return scheme_malformed(scheme, "it is no text", fault);
-	memcpy(setting, value.p, value.n);
-	setting[value.n] = '\0';
-	form = form_find(setting, scheme->prefix);
-	if (form == NULL || !form->affordable(setting + strlen(form->prefix)))
-		return scheme_malformed(scheme, "an unknown form, or too costly", fault);
-	if (!is_whole(form, setting))
-		return scheme_malformed(scheme, "its hash is not whole", fault);
-	if (password.p == NULL)
-		return PASSWORD_DIFFERS;
 	errno = 0;
 	hash = crypt_once(password.p, setting, &data);
-	if (hash != NULL && strlen(hash) == value.n)
-		verdict = octets_verdict(hash, setting, value.n);
+	if (hash != NULL && strlen(hash) == n)
+		verdict = octets_verdict(hash, setting, n);
 	else if (hash != NULL || errno == ERANGE) /* ERANGE: longer than libxcrypt takes */
 		verdict = PASSWORD_DIFFERS;
 	else if (errno == EINVAL)
@@ -214,6 +203,29 @@ enum password_verdict crypt_verify(const struct scheme *scheme, struct str value
 	else
 		verdict = scheme_unavailable(scheme, strerror(errno), fault);
 	crypt_wipe(&data);
+	return verdict;
+}
+
+enum password_verdict crypt_verify(const struct scheme *scheme, struct str value,
+				   struct str password, struct fault *fault)
+{
+	char setting[512];
+	const struct crypt_form *form;
+	enum password_verdict verdict;
+
+	if (value.n >= sizeof setting || memchr(value.p, '\0', value.n) != NULL)
+		return scheme_malformed(scheme, "it is no text", fault);
+	memcpy(setting, value.p, value.n);
+	setting[value.n] = '\0';
+	form = form_find(setting, scheme->prefix);
+	if (form == NULL || !form->affordable(setting + strlen(form->prefix)))
+		verdict = scheme_malformed(scheme, "an unknown form, or too costly", fault);
+	else if (!is_whole(form, setting))
+		verdict = scheme_malformed(scheme, "its hash is not whole", fault);
+	else
+		verdict = password.p == NULL ? PASSWORD_DIFFERS
+					     : crypt_compare(scheme, setting, password, fault);
+	explicit_bzero(setting, sizeof setting);
 	return verdict;
 }
 

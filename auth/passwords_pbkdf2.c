@@ -72,6 +72,7 @@ enum password_verdict pbkdf2_verify(const struct scheme *scheme, struct str valu
 {
 	unsigned char salt[256];
 	struct pbkdf2 stored = { 0 };
+	enum password_verdict verdict;
 	bool good;
 
 	if (value.n > 3 && memcmp(value.p, "$1$", 3) == 0 && scheme->digest == EVP_sha1)
@@ -80,8 +81,11 @@ enum password_verdict pbkdf2_verify(const struct scheme *scheme, struct str valu
 		good = parse_ldap(value, &stored, salt, sizeof salt);
 	/* A short hash would be an easy one. */
 	if (!good || stored.hash_n < PBKDF2_OCTETS_MIN)
-		return scheme_malformed(scheme, "rounds, salt or hash", fault);
-	return derive_and_compare(scheme, &stored, password, fault);
+		verdict = scheme_malformed(scheme, "rounds, salt or hash", fault);
+	else
+		verdict = derive_and_compare(scheme, &stored, password, fault);
+	explicit_bzero(&stored, sizeof stored);
+	return verdict;
 }
 
 enum password_verdict pbkdf2_389_verify(const struct scheme *scheme, struct str value,
@@ -89,6 +93,7 @@ enum password_verdict pbkdf2_389_verify(const struct scheme *scheme, struct str 
 {
 	const unsigned char *octets = (const unsigned char *)value.p;
 	struct pbkdf2 stored = { .hash_n = 32 };
+	enum password_verdict verdict;
 	uint32_t rounds;
 
 	if (value.n !=
@@ -107,5 +112,7 @@ enum password_verdict pbkdf2_389_verify(const struct scheme *scheme, struct str 
 	 */
 	memcpy(stored.hash, octets + PBKDF2_389_ROUNDS_OCTETS + PBKDF2_389_SALT_OCTETS,
 	       stored.hash_n);
-	return derive_and_compare(scheme, &stored, password, fault);
+	verdict = derive_and_compare(scheme, &stored, password, fault);
+	explicit_bzero(&stored, sizeof stored);
+	return verdict;
 }

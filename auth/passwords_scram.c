@@ -59,13 +59,18 @@ enum password_verdict scram_verify(const struct scheme *scheme, struct str value
 	const EVP_MD *digest = scheme->digest();
 	size_t size = (size_t)EVP_MD_get_size(digest);
 	unsigned char key[EVP_MAX_MD_SIZE];
+	enum password_verdict verdict;
 	struct scram scram;
 
 	if (!parse(value, size, &scram))
-		return scheme_malformed(scheme, "rounds, salt or keys", fault);
-	if (password.p == NULL)
-		return PASSWORD_DIFFERS;
-	if (!derive(digest, &scram, password, key))
-		return scheme_unavailable(scheme, "the derivation failed", fault);
-	return octets_verdict(key, scram.stored_key, size);
+		verdict = scheme_malformed(scheme, "rounds, salt or keys", fault);
+	else if (password.p == NULL)
+		verdict = PASSWORD_DIFFERS;
+	else if (!derive(digest, &scram, password, key))
+		verdict = scheme_unavailable(scheme, "the derivation failed", fault);
+	else
+		verdict = octets_verdict(key, scram.stored_key, size);
+	explicit_bzero(&scram, sizeof scram);
+	explicit_bzero(key, sizeof key);
+	return verdict;
 }

@@ -98,10 +98,13 @@ static void discard_input(struct worker *worker, struct connection *c)
 {
 	size_t n;
 
-	for (int i = 0; i < DISCARD_READS; i++)
+	for (int i = 0; i < DISCARD_READS; i++) {
 		if (stream_read(connection_stream(c), worker->body, WORKER_OUTPUT, &n) !=
 		    STREAM_OK)
 			return;
+		/* Sent too late, a password is one all the same. */
+		explicit_bzero(worker->body, n);
+	}
 }
 
 /*
