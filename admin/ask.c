@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,7 +121,7 @@ static int prompt_at(int fd, const char *prompt, enum password_use use,
 		return EX_OK;
 	snprintf(repeat, sizeof repeat, "%s again", prompt);
 	if (!read_without_echo(fd, repeat, again.text, sizeof again.text, &again.n) ||
-	    strcmp(again.text, password->text) != 0)
+	    again.n != password->n || CRYPTO_memcmp(again.text, password->text, again.n) != 0)
 		code = complain(EX_DATAERR, "the two passwords differ; nothing was changed");
 	password_wipe(&again);
 	return code;

@@ -17,4 +17,4 @@ target_link_libraries(restante_startup PUBLIC restante_config restante_base)
 set(control_sources control.c control_reply.c control_verbs.c)
 add_library(restante_server_parts STATIC ${control_sources} housekeeper.c)
 target_link_libraries(restante_server_parts PUBLIC restante_startup restante_store restante_auth
-	PRIVATE Threads::Threads)
+	PRIVATE OpenSSL::Crypto Threads::Threads)

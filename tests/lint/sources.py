@@ -32,6 +32,21 @@ def code(path):
     return COMMENT_OR_LITERAL.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text(path))
 
 
+def calls(content, names):
+    """Calls in a file's code() of functions named so: (position, name, arguments' spans)."""
+    for match in re.finditer(rf"\b({'|'.join(names)})\s*\(", content):
+        depth, begin, spans = 0, match.end(), []
+        for at in range(match.end(), len(content)):
+            character = content[at]
+            if character in ")," and depth == 0:
+                spans.append((begin, at))
+                begin = at + 1
+                if character == ")":
+                    break
+            depth += (character in "([{") - (character in ")]}")
+        yield match.start(), match[1], spans
+
+
 def report(findings):
     """Prints the findings and ends the program: status 1 when there are any."""
     findings = list(findings)
