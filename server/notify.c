@@ -76,15 +76,6 @@ void notify_reloading(void)
 	send_text(text);
 }
 
-void notify_status(const char *text)
-{
-	char line[256];
-
-	/* One assignment a line: whatever follows a line end would be another one. */
-	(void)snprintf(line, sizeof line, "STATUS=%.*s", (int)strcspn(text, "\n"), text);
-	send_text(line);
-}
-
 uint64_t notify_watchdog_ms(void)
 {
 	const char *interval = getenv("WATCHDOG_USEC");

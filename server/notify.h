@@ -10,8 +10,6 @@
 void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
-/* One line for the operator ("serving 12 sessions"). */
-void notify_status(const char *text);
 /* The manager gives us up after so many milliseconds without notify_watchdog; 0 = never. */
 uint64_t notify_watchdog_ms(void);
 void notify_watchdog(void);
