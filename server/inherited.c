@@ -10,17 +10,22 @@
 
 #define FIRST_FD 3
 
-/* How many there are for us. */
-static size_t inherited_count(void)
+/* How many there are for us. False: too many, or that is no number. */
+static bool inherited_count(uint64_t *count, struct fault *fault)
 {
 	const char *pid = getenv("LISTEN_PID");
 	const char *fds = getenv("LISTEN_FDS");
 	uint64_t number;
 
+	*count = 0;
 	if (pid == NULL || fds == NULL || !number_parse(str_of(pid), UINT32_MAX, &number) ||
-	    number != (uint64_t)getpid() || !number_parse(str_of(fds), INHERITED_MAX, &number))
-		return 0;
-	return (size_t)number;
+	    number != (uint64_t)getpid())
+		return true;
+	if (number_parse(str_of(fds), INHERITED_MAX, count))
+		return true;
+	fault_set(fault, "LISTEN_FDS=%s: at most %d sockets can be handed over", fds,
+		  INHERITED_MAX);
+	return false;
 }
 
 /* True for a listening stream socket. */
@@ -59,15 +64,17 @@ static void warn(const char *event, int fd, const char *name)
 	log_end(&line);
 }
 
-void inherited_open(struct inherited *inherited)
+bool inherited_open(struct inherited *inherited, struct fault *fault)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
-	size_t count = inherited_count();
+	uint64_t count;
 
 	*inherited = (struct inherited){ 0 };
+	if (!inherited_count(&count, fault))
+		return false;
 	if (names == NULL)
 		names = "";
-	for (size_t i = 0; i < count; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		int fd = FIRST_FD + (int)i;
 		char name[64];
 		int flags;
@@ -86,6 +93,7 @@ void inherited_open(struct inherited *inherited)
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
+	return true;
 }
 
 static bool same_v4(const struct sockaddr_in *bound, const struct config_address *address)

@@ -6,6 +6,8 @@
 #define RESTANTE_INHERITED_H
 
 #include "config_address.h"
+#include "restante/compiler.h"
+#include "restante/fault.h"
 
 #define INHERITED_MAX 64
 
@@ -17,8 +19,11 @@ struct inherited {
 	size_t n;
 };
 
-/* Reads the environment, and removes it there: it is for this process alone, once. */
-void inherited_open(struct inherited *inherited);
+/*
+ * Reads the environment, and removes it there: it is for this process alone, once. False: it is
+ * meant for us and cannot be followed; no socket has been touched.
+ */
+MUST_USE bool inherited_open(struct inherited *inherited, struct fault *fault);
 /*
  * The next one named `name`, else the next nameless or foreign-named one bound to `address`; -1
  * when there is none. It is the caller's then: nonblocking, close-on-exec, listening.

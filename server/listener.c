@@ -294,7 +294,8 @@ bool listeners_open(const struct config *config, struct listeners *listeners,
 	bool good = true;
 
 	*listeners = (struct listeners){ 0 };
-	inherited_open(&inherited);
+	if (!inherited_open(&inherited, fault))
+		return false;
 	for (size_t i = 0; good && i < config->listener_count; i++) {
 		size_t taken = 0;
 

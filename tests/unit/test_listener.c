@@ -353,6 +353,27 @@ static void inherited_sockets_of_another_process_are_left_alone(void **state)
 	restore();
 }
 
+static void inherited_sockets_too_many_stop_the_start(void **state)
+{
+	static const char *const numbers[] = { "65", "4294967297", "-1", "two", "" };
+	struct fixture f;
+	struct listeners listeners;
+	struct fault fault = { "" };
+	unsigned ports[2];
+	char pid[16];
+
+	(void)state;
+	(void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+	configure(&f, "127.0.0.1:0", NULL);
+	hand_over(pid, "one:two", ports);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		setenv("LISTEN_FDS", numbers[i], 1);
+		assert_false(listeners_open(&f.config, &listeners, &fault));
+		assert_non_null(strstr(fault.text, "at most 64"));
+	}
+	restore();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +387,7 @@ int main(void)
 		cmocka_unit_test(inherited_sockets_are_matched_by_name),
 		cmocka_unit_test(inherited_socket_without_name_is_matched_by_address),
 		cmocka_unit_test(inherited_sockets_of_another_process_are_left_alone),
+		cmocka_unit_test(inherited_sockets_too_many_stop_the_start),
 	};
 
 	log_configure(LOG_TO_STDERR, LOG_LEVEL_ERROR);
