@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,9 +43,13 @@ static void released(void *context, const struct maildrop_key *key)
 	timers_released(&server->timers, key);
 }
 
+/* Those that we may run on: a container or a service manager may have set some aside. */
 static unsigned cores(void)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t allowed;
+	long n = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+			 ? CPU_COUNT(&allowed)
+			 : sysconf(_SC_NPROCESSORS_ONLN);
 
 	return n > 0 ? (unsigned)n : 1;
 }

@@ -130,6 +130,15 @@ class Process(LiveTest):
         with server.login() as pop3:
             pop3.ok("STAT")
 
+    def test_workers_are_as_many_as_processors_that_it_may_use(self):
+        def threads(server):
+            return len(list(pathlib.Path(f"/proc/{server.process.pid}/task").iterdir()))
+
+        one = self.server(workers=1).start()
+        allowed = self.server(workers=0)
+        allowed.start(["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))])
+        self.assertEqual(threads(allowed), threads(one))
+
     def test_sigterm_answers_421_at_next_boundary(self):
         server = self.serve()
         with wire.Lmtp(server.lmtp) as lmtp:
