@@ -47,6 +47,8 @@ enum run_status lmtp_resume(struct lmtp_connection *c, struct buf *out);
 void lmtp_park(struct lmtp_connection *c);
 /* The connection ends while it was parked: takes what it would have been given, logs the rest. */
 void lmtp_settle(struct lmtp_connection *c);
+/* A quota could not be looked up: one line. */
+void lmtp_log_usage_failed(const struct lmtp_connection *c, const struct fault *fault);
 /* The message was not taken: one line. */
 void lmtp_log_refused(const struct lmtp_connection *c, enum lmtp_status status);
 /* What a recipient hears whose maildrop is full. */

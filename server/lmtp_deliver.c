@@ -89,6 +89,14 @@ enum run_status lmtp_begin(struct lmtp_connection *c, struct buf *out)
 	return RUN_PARK;
 }
 
+/* Until they answer nothing is written, whatever an earlier part came to. */
+static enum run_status wait_for_writers(struct lmtp_connection *c, enum lmtp_phase phase)
+{
+	c->phase = phase;
+	c->written = false;
+	return RUN_PARK;
+}
+
 /* Puts octets into the delivery until they are all in, or the chunk is full. */
 static enum run_status append_rest(struct lmtp_connection *c, struct str octets,
 				   struct buf *out)
@@ -100,10 +108,8 @@ static enum run_status append_rest(struct lmtp_connection *c, struct str octets,
 		lmtp_report_append(&c->machine, LMTP_ACCEPTED, out);
 		return RUN_NEED_INPUT;
 	case DELIVERY_FLUSH:
-		if (held_keep(&c->rest, octets)) {
-			c->phase = LMTP_FLUSHING;
-			return RUN_PARK;
-		}
+		if (held_keep(&c->rest, octets))
+			return wait_for_writers(c, LMTP_FLUSHING);
 		break;
 	case DELIVERY_NO_MEMORY:
 		break;
@@ -119,8 +125,7 @@ enum run_status lmtp_append(struct lmtp_connection *c, struct str octets, struct
 
 enum run_status lmtp_finish(struct lmtp_connection *c)
 {
-	c->phase = LMTP_FINISHING;
-	return RUN_PARK;
+	return wait_for_writers(c, LMTP_FINISHING);
 }
 
 /* A writer's thread: the outcome is there. */
@@ -136,7 +141,6 @@ static void written(void *context, enum store_status status, const struct fault 
 
 void lmtp_park(struct lmtp_connection *c)
 {
-	c->written = false;
 	switch (c->phase) {
 	case LMTP_PROVIDING:
 		lmtp_provide_park(c);
@@ -173,6 +177,24 @@ static void log_end_message(struct log_line *line, const struct transaction *t)
 	log_quoted(line, "client", str_of(t->client));
 	log_quoted(line, "message-id", (struct str){ t->message_id.text, t->message_id.n });
 	log_end(line);
+}
+
+void lmtp_log_usage_failed(const struct lmtp_connection *c, const struct fault *fault)
+{
+	struct log_line line;
+
+	log_begin_message(&line, c, LOG_LEVEL_ERROR, "usage-failed");
+	log_quoted(&line, "why", str_of(fault->text));
+	log_end(&line);
+}
+
+static void log_staging_failed(const struct lmtp_connection *c)
+{
+	struct log_line line;
+
+	log_begin_message(&line, c, LOG_LEVEL_ERROR, "staging-failed");
+	log_quoted(&line, "why", str_of(c->fault.text));
+	log_end_message(&line, c->transaction);
 }
 
 void lmtp_log_refused(const struct lmtp_connection *c, enum lmtp_status status)
@@ -258,7 +280,7 @@ static enum run_status end_flush(struct lmtp_connection *c, struct buf *out)
 	if (c->outcome == STORE_OK) {
 		status = append_rest(c, held_rest(&rest), out);
 	} else {
-		log_fault(LOG_LEVEL_ERROR, "staging-failed", &c->fault);
+		log_staging_failed(c);
 		lmtp_report_append(&c->machine,
 				   c->outcome == STORE_FULL ? LMTP_NO_ROOM : LMTP_TROUBLE, out);
 	}

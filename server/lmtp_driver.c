@@ -58,7 +58,7 @@ static enum lmtp_status admit_size(struct worker *worker, const struct lmtp_conn
 		return LMTP_QUOTA_HARD;
 	}
 	if (maildrop_usage(worker->reader, &account->key, &usage, fault) != STORE_OK) {
-		log_fault(LOG_LEVEL_ERROR, "usage-failed", fault);
+		lmtp_log_usage_failed(c, fault);
 		return LMTP_TROUBLE;
 	}
 	if (__builtin_add_overflow(usage.octets, c->transaction->size, &octets))

@@ -22,7 +22,7 @@ COMMAND = re.compile(r'^\t\{ "([a-z -]+)", "', re.MULTILINE)
 FIXED_OPTION = re.compile(r'^\t\{ "([a-z_0-9]+)", OPTION_(?:(?!\n\t\{).)*?\.fixed = true',
                           re.MULTILINE | re.DOTALL)
 # What is logged, up to the end of the call; an event is the word that a string begins with.
-LOGGED = re.compile(r"\b(?:log_begin|log_event|log_fault|pop3_log_trouble|store_say)\(([^;{]*);")
+LOGGED = re.compile(r"\b(?:log_begin(?:_message)?|log_event|log_fault|pop3_log_trouble|store_say)\(([^;{]*);")
 EVENT = re.compile(r'"([a-z][a-z_-]+)[ "]')
 TOOL_OPTION = re.compile(r'^\t\[OPTION_\w+\] = \{ "([a-z-]+)"', re.MULTILINE)
 
