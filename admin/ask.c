@@ -61,7 +61,7 @@ int ask_confirm(const struct tool *tool, const char *format, ...)
 	if (tool_has(tool, OPTION_YES))
 		return EX_OK;
 	va_start(args, format);
-	vsnprintf(question, sizeof question, format, args);
+	format_sentence(question, sizeof question, format, args);
 	va_end(args);
 	int fd = open_terminal();
 	if (fd < 0)

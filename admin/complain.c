@@ -5,9 +5,10 @@
 #include "complain.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sysexits.h>
+
+#include "base/log.h"
 
 static const int accounts_codes[] = {
 	[ACCOUNTS_OK] = EX_OK,
@@ -55,15 +56,32 @@ int store_exit(enum store_status status)
 	return store_codes[status];
 }
 
+void format_sentence(char *text, size_t cap, const char *format, va_list args)
+{
+	char raw[SENTENCE_MAX];
+	char hex[5];
+	struct buf to = buf_over(text, cap - 1);
+	bool fits = vsnprintf(raw, sizeof raw, format, args) >= 0;
+	struct str rest = fits ? str_of(raw) : STR("");
+	while (rest.n > 0 && fits) {
+		size_t n = log_printable(rest);
+		struct str shown = { n == 0 ? hex : rest.p, n == 0 ? 4 : n };
+		snprintf(hex, sizeof hex, "\\x%02x", (unsigned char)rest.p[0]);
+		fits = buf_add(&to, shown);
+		rest = str_from(rest, n == 0 ? 1 : n);
+	}
+	text[to.n] = '\0';
+}
+
 int complain(int code, const char *format, ...)
 {
+	char sentence[SENTENCE_MAX];
 	va_list args;
 	va_start(args, format);
-	fflush(stdout);
-	fputs("restante: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	format_sentence(sentence, sizeof sentence, format, args);
 	va_end(args);
+	fflush(stdout);
+	fprintf(stderr, "restante: %s\n", sentence);
 	return code;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Tables and JSON through libsmartcols. Values may hold octets from outside (addresses, peers):
  * the library escapes control characters, and what is not UTF-8 is made "?" here, because JSON
- * has no other text.
+ * has no other text. In tables so is what is invisible or turns the direction of text.
  */
 #include "output.h"
 
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "complain.h"
 
 struct output {
@@ -88,14 +89,17 @@ static size_t utf8_length(const unsigned char *p)
 	return n;
 }
 
-static void utf8_mend(char *text)
+/* In place. JSON keeps every character: programs read it. */
+static void mend(char *text, bool json)
 {
-	unsigned char *p = (unsigned char *)text;
-	while (*p != '\0') {
-		size_t n = utf8_length(p);
-		if (n == 0)
-			*p = '?';
-		p += n == 0 ? 1 : n;
+	struct str rest = str_of(text);
+	while (rest.n > 0) {
+		size_t n = utf8_length((const unsigned char *)rest.p);
+		bool shown = n == 1 || (n > 1 && (json || log_printable(rest) > 0));
+		n += n == 0;
+		if (!shown)
+			memset(text + (rest.p - text), '?', n);
+		rest = str_from(rest, n);
 	}
 }
 
@@ -125,7 +129,7 @@ static char *cell_text(const struct output *output, enum output_type type, const
 	else
 		text = strdup(value);
 	need(text != NULL);
-	utf8_mend(text);
+	mend(text, output->json);
 	return text;
 }
 

@@ -191,13 +191,14 @@ const char *tool_name(char *name)
 
 void tool_say(const struct tool *tool, const char *format, ...)
 {
+	char sentence[SENTENCE_MAX];
 	va_list args;
 	if (tool_has(tool, OPTION_QUIET) || tool_has(tool, OPTION_JSON))
 		return;
 	va_start(args, format);
-	vprintf(format, args);
+	format_sentence(sentence, sizeof sentence, format, args);
 	va_end(args);
-	putchar('\n');
+	puts(sentence);
 }
 
 void tool_close(struct tool *tool)

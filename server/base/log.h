@@ -54,6 +54,11 @@ void log_fault(enum log_level level, const char *event, const struct fault *faul
 
 /* Quotes and escapes `value` onto `to` as log_quoted does, at most `max` octets of it. */
 void log_escape(struct buf *to, struct str value, size_t max);
+/*
+ * How many octets at the front of `s` (not empty) are one character that a reader may be shown as
+ * it is: no control, nothing invisible, nothing that changes the direction of text. 0 = none.
+ */
+size_t log_printable(struct str s);
 /* "msg" as the fault's text, printf-like. */
 void fault_set(struct fault *fault, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -56,8 +56,7 @@ static size_t sequence_octets(unsigned char first)
 	return 0;
 }
 
-/* How many octets at the front of `s` (not empty) are one printable character; 0 = none. */
-static size_t printable_octets(struct str s)
+size_t log_printable(struct str s)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char first = (unsigned char)s.p[0];
@@ -85,7 +84,7 @@ static size_t printable_octets(struct str s)
 static struct str escape_next(struct str *value, char unit[4])
 {
 	static const char digits[] = "0123456789abcdef";
-	size_t n = printable_octets(*value);
+	size_t n = log_printable(*value);
 	unsigned char octet = (unsigned char)value->p[0];
 	struct str escaped = { value->p, n };
 

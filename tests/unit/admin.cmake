@@ -1,5 +1,6 @@
 unit_test(admin_commands restante_admin)
 unit_test(admin_assign restante_admin)
+unit_test(admin_complain restante_admin)
 unit_test(admin_lmtp_client restante_admin)
 unit_test(admin_control_client restante_admin)
 unit_test(admin_manifest restante_admin)
