@@ -61,7 +61,6 @@ void config_free(struct config **config)
 	for (size_t i = 0; i < gone->listener_count; i++)
 		listener_free(&gone->listeners[i]);
 	free(gone->listeners);
-	free(gone->clear_password_networks);
 	free(gone->path);
 	free(gone);
 }

@@ -1,4 +1,4 @@
-/* Networks, and who may send a password in clear. */
+/* Networks, and who is in them. */
 #include <arpa/inet.h>
 #include <stdio.h>
 
@@ -92,6 +92,21 @@ static const unsigned char *peer_octets(const struct sockaddr *peer, int *family
 	return v6->s6_addr;
 }
 
+bool config_networks_hold(const struct config_networks *networks, const struct sockaddr *peer)
+{
+	const unsigned char *address;
+	int family;
+
+	if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6)
+		return false;
+	address = peer_octets(peer, &family);
+	for (size_t i = 0; i < networks->n; i++) {
+		if (network_holds(&networks->items[i], family, address))
+			return true;
+	}
+	return false;
+}
+
 bool config_clear_password_allowed(const struct config *config, const struct sockaddr *peer)
 {
 	const unsigned char *address;
@@ -102,11 +117,6 @@ bool config_clear_password_allowed(const struct config *config, const struct soc
 	if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6)
 		return false;
 	address = peer_octets(peer, &family);
-	if (is_loopback(family, address))
-		return true;
-	for (size_t i = 0; i < config->clear_password_network_count; i++) {
-		if (network_holds(&config->clear_password_networks[i], family, address))
-			return true;
-	}
-	return false;
+	return is_loopback(family, address) ||
+	       config_networks_hold(&config->clear_password_networks, peer);
 }

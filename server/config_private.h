@@ -27,7 +27,7 @@ enum option_type {
 	OPTION_DOMAIN,     /* char *; in lower case, or empty */
 	OPTION_SERVICE,    /* char *; a file's name in /etc/pam.d */
 	OPTION_BACKENDS, /* struct config_backends; words in the order of enum config_backend */
-	OPTION_NETWORKS  /* clear_password_networks and its count */
+	OPTION_NETWORKS  /* struct config_networks */
 };
 
 struct config_option {

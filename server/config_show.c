@@ -9,7 +9,7 @@
 
 /* A list of networks is the longest value: braces, and each quoted with prefix and comma. */
 #define VALUE_MAX 4096
-static_assert(VALUE_MAX > 3 + CLEAR_PASSWORD_NETWORKS_MAX * (INET6_ADDRSTRLEN + 8),
+static_assert(VALUE_MAX > 3 + CONFIG_NETWORKS_MAX * (INET6_ADDRSTRLEN + 8),
 	      "a list of networks must fit");
 
 static void line_of(const struct config_option *option, const void *base, const char *indent,

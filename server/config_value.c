@@ -316,39 +316,35 @@ static void format_character(const struct config_option *option, const void *bas
 static bool set_network(const struct config_option *option, void *base, const char *text,
 			struct reason *reason)
 {
-	struct config *config = base;
-	size_t n = config->clear_password_network_count;
+	struct config_networks *list = field_of(option, base);
 	struct config_network network, *grown;
 
-	(void)option;
 	if (!network_parse(text, &network, reason))
 		return false;
-	if (n == CLEAR_PASSWORD_NETWORKS_MAX) {
+	if (list->n == CONFIG_NETWORKS_MAX) {
 		(void)snprintf(reason->text, sizeof reason->text,
 			       "is one network too many: there may be %d",
-			       CLEAR_PASSWORD_NETWORKS_MAX);
+			       CONFIG_NETWORKS_MAX);
 		return false;
 	}
-	grown = reallocarray(config->clear_password_networks, n + 1, sizeof *grown);
+	grown = reallocarray(list->items, list->n + 1, sizeof *grown);
 	if (grown == NULL)
 		return refuse(option, reason, "cannot be kept: out of memory");
-	grown[n] = network;
-	config->clear_password_networks = grown;
-	config->clear_password_network_count = n + 1;
+	grown[list->n++] = network;
+	list->items = grown;
 	return true;
 }
 
 static void format_networks(const struct config_option *option, const void *base, char *text,
 			    size_t cap)
 {
-	const struct config *config = base;
+	const struct config_networks *networks = const_field_of(option, base);
 	struct buf list = buf_over(text, cap - 1);
 	char network[64];
 
-	(void)option;
 	(void)buf_add_char(&list, '{');
-	for (size_t i = 0; i < config->clear_password_network_count; i++) {
-		network_format(&config->clear_password_networks[i], network, sizeof network);
+	for (size_t i = 0; i < networks->n; i++) {
+		network_format(&networks->items[i], network, sizeof network);
 		(void)buf_add(&list, i > 0 ? STR(", ") : STR(""));
 		log_escape(&list, str_of(network), sizeof network);
 	}
@@ -478,5 +474,10 @@ void option_free(const struct config_option *option, void *base)
 
 		free(*field);
 		*field = NULL;
+	} else if (option->type == OPTION_NETWORKS) {
+		struct config_networks *list = field_of(option, base);
+
+		free(list->items);
+		*list = (struct config_networks){ 0 };
 	}
 }

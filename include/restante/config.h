@@ -44,6 +44,11 @@ struct config_network {
 	unsigned prefix; /* bits */
 };
 
+struct config_networks {
+	struct config_network *items;
+	size_t n;
+};
+
 struct config {
 	char *path;       /* the file read */
 	char *data_dir;   /* holds accounts.db, secret.key, mail/ */
@@ -76,8 +81,7 @@ struct config {
 
 	bool apop;
 	bool announce_implementation;
-	struct config_network *clear_password_networks; /* beside loopback and unix sockets */
-	size_t clear_password_network_count;
+	struct config_networks clear_password_networks; /* beside loopback and unix sockets */
 
 	struct config_backends auth_backends;
 	char *pam_domain; /* the system user "ann" is ann@pam_domain; never "" with CONFIG_PAM */
@@ -135,6 +139,8 @@ MUST_USE bool config_path(const struct config *config, enum config_file file, ch
 			  size_t cap);
 /* Whether auth_backends names it. */
 bool config_uses(const struct config *config, enum config_backend backend);
+/* Whether the peer has an address in one of the networks. */
+bool config_networks_hold(const struct config_networks *networks, const struct sockaddr *peer);
 /* Whether a peer may send a password in clear: loopback, unix, or a listed network. */
 bool config_clear_password_allowed(const struct config *config, const struct sockaddr *peer);
 

@@ -78,8 +78,8 @@
 /* Below are the system's own accounts, which have no mail and must not be guessed at. */
 #define HELPER_UID_MIN 1000
 
-/* clear_password_networks: what fits a line of `config show`; each connection looks at all. */
-#define CLEAR_PASSWORD_NETWORKS_MAX 64
+/* In an option: what fits a line of `config show`; each connection looks at all. */
+#define CONFIG_NETWORKS_MAX 64
 
 /* --- connections and the pool ----------------------------------------------------------- */
 #define CONNECTIONS_MAX 12000 /* total; lowered at start to what NOFILE allows */

@@ -72,9 +72,9 @@ static void values_reach_the_struct(void **state)
 	assert_int_equal(config->detail_separator, 0);
 	assert_true(config->apop);
 	assert_string_equal(config->log_level, "debug");
-	assert_int_equal(config->clear_password_network_count, 3);
-	assert_int_equal(config->clear_password_networks[1].family, AF_INET6);
-	assert_int_equal(config->clear_password_networks[2].prefix, 32);
+	assert_int_equal(config->clear_password_networks.n, 3);
+	assert_int_equal(config->clear_password_networks.items[1].family, AF_INET6);
+	assert_int_equal(config->clear_password_networks.items[2].prefix, 32);
 	assert_int_equal(config->listener_count, 2);
 	assert_string_equal(config->listeners[0].name, "in");
 	assert_int_equal(config->listeners[0].protocol, CONFIG_LMTP);
@@ -505,15 +505,15 @@ static void networks_that_would_not_be_shown_are_refused(void **state)
 	struct fault fault;
 
 	(void)state;
-	write_networks(&to, CLEAR_PASSWORD_NETWORKS_MAX);
+	write_networks(&to, CONFIG_NETWORKS_MAX);
 	config = read_good(text);
 	config_show(config, false, collect, &one);
 	config_free(&config);
 	config = read_good(shown);
-	assert_int_equal(config->clear_password_network_count, CLEAR_PASSWORD_NETWORKS_MAX);
+	assert_int_equal(config->clear_password_networks.n, CONFIG_NETWORKS_MAX);
 	config_free(&config);
 	to.n = 0;
-	write_networks(&to, CLEAR_PASSWORD_NETWORKS_MAX + 1);
+	write_networks(&to, CONFIG_NETWORKS_MAX + 1);
 	assert_null(read_text(text, &fault));
 	assert_non_null(strstr(fault.text, "is one network too many: there may be 64"));
 }
