@@ -20,6 +20,12 @@
 #define POP3_LOGIN_SECONDS 60
 /* From accept, STLS or STARTTLS to the end of the handshake; part of the time for the login. */
 #define TLS_HANDSHAKE_SECONDS 30
+/* From accept to the end of a PROXY header, which a proxy sends at once: a lost packet or two. */
+#define PROXY_HEADER_SECONDS 5
+/* The PROXY protocol's own: a line of version 1 with its CRLF. */
+#define PROXY_V1_MAX 107
+/* Of version 2: both addresses, a name of 255 octets, TLS in detail, and as much again. */
+#define PROXY_V2_MAX 1024
 /* RFC 9325 section 4.2: forward secrecy and authenticated encryption only. TLS 1.3 has no others. */
 #define TLS_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 /* Errors in a row before and after login; Dovecot's figures, which no real client reaches. */

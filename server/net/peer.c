@@ -39,11 +39,28 @@ void peer_from_sockaddr(struct peer *peer, const struct sockaddr *address)
 	}
 }
 
+void peer_to_sockaddr(const struct peer *peer, struct sockaddr_storage *address)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(peer->port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(peer->port) };
+
+	memset(address, 0, sizeof *address);
+	address->ss_family = peer->family;
+	if (peer->family == AF_INET) {
+		memcpy(&in.sin_addr, peer->address, 4);
+		memcpy(address, &in, sizeof in);
+	} else if (peer->family == AF_INET6) {
+		memcpy(&in6.sin6_addr, peer->address, 16);
+		memcpy(address, &in6, sizeof in6);
+	}
+}
+
 void peer_text(const struct peer *peer, char *text, size_t cap)
 {
-	if (peer->family == AF_UNIX ||
-	    inet_ntop(peer->family, peer->address, text, (socklen_t)cap) == NULL)
+	if (peer->family == AF_UNIX)
 		snprintf(text, cap, "local");
+	else if (inet_ntop(peer->family, peer->address, text, (socklen_t)cap) == NULL)
+		snprintf(text, cap, "unknown");
 }
 
 struct source peer_source(const struct peer *peer)

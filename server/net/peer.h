@@ -13,8 +13,10 @@
 /* "[" and "]", an IPv6 address, ":" and a port fit. */
 #define PEER_TEXT_MAX 64
 
+#define PEER_UNKNOWN AF_UNSPEC /* somebody has said that nobody knows */
+
 struct peer {
-	uint16_t family; /* AF_INET, AF_INET6 or AF_UNIX */
+	uint16_t family; /* AF_INET, AF_INET6, AF_UNIX or PEER_UNKNOWN */
 	uint16_t port;
 	unsigned char address[16];
 };
@@ -27,7 +29,9 @@ struct source {
 
 /* An IPv4 address mapped into IPv6 is taken as the IPv4 address it is. */
 void peer_from_sockaddr(struct peer *peer, const struct sockaddr *address);
-/* The address without port ("local" for a unix socket), NUL-terminated. */
+/* The other way round, for who knows such addresses only. */
+void peer_to_sockaddr(const struct peer *peer, struct sockaddr_storage *address);
+/* The address without port ("local" for a unix socket, "unknown" for PEER_UNKNOWN), NUL-terminated. */
 void peer_text(const struct peer *peer, char *text, size_t cap);
 struct source peer_source(const struct peer *peer);
 bool peer_is_local(const struct peer *peer);

@@ -1,5 +1,6 @@
 unit_test(message_id restante_pool)
 unit_test(peer restante_net)
+unit_test(proxy restante_net)
 unit_test(stream restante_net)
 unit_test(tls_tickets restante_net OpenSSL::SSL)
 unit_test(admission restante_pool)
