@@ -18,28 +18,6 @@
 #define SWEEP_MILLISECONDS 1000
 /* At one go: timers and sweeps must not wait for a flood to end. */
 #define ACCEPTS_AT_ONCE 64
-#define REFUSAL_LOG_MILLISECONDS 10000
-
-/* A flood of refusals must not become a flood of log lines. */
-static void log_refusal(struct acceptor *a, const struct peer *peer, const char *reason)
-{
-	int64_t now = clock_monotonic_ms();
-	struct log_line line;
-	char text[PEER_TEXT_MAX];
-
-	atomic_fetch_add(&a->server->refused, 1);
-	a->refusals++;
-	if (a->refusals_logged != 0 && now - a->refusals_logged < REFUSAL_LOG_MILLISECONDS)
-		return;
-	peer_text(peer, text, sizeof text);
-	log_begin(&line, LOG_LEVEL_WARNING, "connection-refused");
-	log_word(&line, "reason", reason);
-	log_word(&line, "peer", text);
-	log_number(&line, "refused", a->refusals);
-	log_end(&line);
-	a->refusals_logged = now;
-	a->refusals = 0;
-}
 
 static void refuse(struct acceptor *a, int fd, const struct acceptor_listener *listener,
 		   const struct peer *peer, const char *reason)
@@ -52,8 +30,15 @@ static void refuse(struct acceptor *a, int fd, const struct acceptor_listener *l
 
 		(void)ignored;
 	}
-	log_refusal(a, peer, reason);
+	refusal_note(&a->server->refusals, peer, reason);
 	close(fd);
+}
+
+/* Whether a listener with PROXY headers is there for this one. A unix socket has permissions. */
+static bool may_tell(const struct config *config, const struct sockaddr *address)
+{
+	return address->sa_family == AF_UNIX ||
+	       config_networks_hold(&config->proxy_networks, address);
 }
 
 static struct connection *make_connection(struct acceptor *a,
@@ -75,6 +60,8 @@ static struct connection *make_connection(struct acceptor *a,
 	c->peer = *peer;
 	c->clear_password =
 		peer_is_local(peer) || config_clear_password_allowed(config, address);
+	c->awaits_proxy = listener->proxy;
+	c->tls_first = listener->tls == CONFIG_TLS_IMPLICIT;
 	c->tls_offered = listener->tls == CONFIG_TLS_STARTTLS && a->server->tls != NULL &&
 			 tls_server_ready(a->server->tls);
 	c->why = ENDING_HANGUP;
@@ -88,11 +75,14 @@ static struct connection *make_connection(struct acceptor *a,
 }
 
 /* In clear, greeted here and not by a worker: one wake-up less per connection. */
-static bool begin(struct connection *c, const struct acceptor_listener *listener)
+static bool begin(struct connection *c)
 {
-	if (listener->tls != CONFIG_TLS_IMPLICIT)
+	if (c->awaits_proxy)
+		prelude_expect_proxy(c);
+	else if (c->tls_first)
+		prelude_expect_tls(c);
+	else
 		return prelude_greet(c);
-	prelude_expect_tls(c);
 	return true;
 }
 
@@ -104,8 +94,13 @@ static void admit(struct acceptor *a, const struct acceptor_listener *listener, 
 	struct connection *c;
 
 	peer_from_sockaddr(&peer, address);
+	if (listener->proxy && !may_tell(server_config(server), address)) {
+		refusal_note(&server->refusals, &peer, "proxy-networks");
+		close(fd);
+		return;
+	}
 	stream_prepare(fd, listener->tcp);
-	switch (table_admits(&server->table, &peer)) {
+	switch (table_admits(&server->table, listener->proxy ? NULL : &peer)) {
 	case TABLE_FULL:
 		refuse(a, fd, listener, &peer, "connections");
 		return;
@@ -122,7 +117,7 @@ static void admit(struct acceptor *a, const struct acceptor_listener *listener, 
 		return;
 	}
 	atomic_fetch_add(&server->accepted, 1);
-	if (!begin(c, listener) ||
+	if (!begin(c) ||
 	    !poller_add(&server->poller, &c->polled, c->out.n > 0 ? POLL_ROOM : POLL_INPUT))
 		connection_close(c);
 }

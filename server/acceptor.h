@@ -16,6 +16,7 @@ struct acceptor_listener {
 	bool tcp;
 	bool inherited; /* the service manager's: it may go on listening */
 	enum config_tls tls;
+	bool proxy; /* a PROXY header comes first */
 };
 
 struct acceptor {
@@ -28,8 +29,6 @@ struct acceptor {
 	atomic_bool stopping;
 	pthread_t thread;
 	bool running;
-	int64_t refusals_logged; /* monotonic ms */
-	uint64_t refusals;       /* since then */
 };
 
 MUST_USE bool acceptor_start(struct acceptor *acceptor, struct server *server,

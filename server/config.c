@@ -91,6 +91,25 @@ bool config_uses(const struct config *config, enum config_backend backend)
 	return false;
 }
 
+/* A listener for proxies, without any, would serve nobody. A unix socket has its permissions. */
+static bool proxies_known(const struct config *config, struct fault *fault)
+{
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+
+		if (!listener->proxy || config->proxy_networks.n > 0 ||
+		    strncmp(listener->address, "unix:", 5) == 0)
+			continue;
+		fault_set(
+			fault,
+			"%s: listener \"%s\" wants PROXY headers, and proxy_networks names no "
+			"proxy",
+			config->path, listener->name);
+		return false;
+	}
+	return true;
+}
+
 /* What no single option can tell. */
 static bool check_whole(const struct config *config, struct fault *fault)
 {
@@ -123,7 +142,7 @@ static bool check_whole(const struct config *config, struct fault *fault)
 			  config->path);
 		return false;
 	}
-	return true;
+	return proxies_known(config, fault);
 }
 
 bool config_user_allowed(const struct config *config, struct fault *fault)

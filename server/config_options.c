@@ -114,6 +114,10 @@ const struct config_option config_options[] = {
 	  .offset = IN_CONFIG(pam_seconds), .fixed = true,
 	  .help = "How long an answer of restante-pam is waited for." },
 
+	/* Proxies. */
+	{ "proxy_networks", OPTION_NETWORKS, "", .offset = IN_CONFIG(proxy_networks),
+	  .help = "Proxies, which tell by PROXY headers who the client is (proxy = yes)." },
+
 	/* POP3. */
 	{ "apop", OPTION_YES_NO, "no", .words = no_yes, .offset = IN_CONFIG(apop),
 	  .help = "Offer APOP. Some clients then use nothing else." },
@@ -158,6 +162,8 @@ const struct config_option listener_options[] = {
 	{ "tls", OPTION_CHOICE, "starttls", .words = none_starttls_implicit,
 	  .offset = IN_LISTENER(tls),
 	  .help = "TLS on request (STLS, STARTTLS), from the first octet on, or never." },
+	{ "proxy", OPTION_YES_NO, "no", .words = no_yes, .offset = IN_LISTENER(proxy),
+	  .help = "Each connection begins with a PROXY header: for proxies, and nobody else." },
 	{ "mode", OPTION_MODE, "0660", 0, 0777, .offset = IN_LISTENER(mode),
 	  .help = "Permissions of a unix socket." },
 	{ "owner", OPTION_OPTIONAL, "", .offset = IN_LISTENER(owner),

@@ -323,8 +323,7 @@ static bool set_network(const struct config_option *option, void *base, const ch
 		return false;
 	if (list->n == CONFIG_NETWORKS_MAX) {
 		(void)snprintf(reason->text, sizeof reason->text,
-			       "is one network too many: there may be %d",
-			       CONFIG_NETWORKS_MAX);
+			       "is one network too many: there may be %d", CONFIG_NETWORKS_MAX);
 		return false;
 	}
 	grown = reallocarray(list->items, list->n + 1, sizeof *grown);

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "proxied.h"
 #include "server.h"
 #include "table.h"
 
@@ -16,7 +16,8 @@ static const char *const ending_words[] = {
 	[ENDING_QUIT] = "quit",        [ENDING_HANGUP] = "hangup",
 	[ENDING_DEADLINE] = "timeout", [ENDING_TAKEOVER] = "takeover",
 	[ENDING_KICK] = "kick",        [ENDING_DRAIN] = "shutdown",
-	[ENDING_BROKEN] = "trouble",   [ENDING_TLS] = "tls",
+	[ENDING_BROKEN] = "trouble",   [ENDING_PROXY] = "proxy",
+	[ENDING_TLS] = "tls",
 };
 static_assert(ARRAY_SIZE(ending_words) == ENDING_COUNT, "ending without a word");
 
@@ -26,12 +27,25 @@ const char *ending_word(enum ending why)
 }
 
 /* RFC 8314 section 4: the version and the cipher are logged with the login. */
-void connection_log_tls(const struct connection *connection, struct log_line *line)
+void connection_log_way(const struct connection *connection, struct log_line *line)
 {
+	if (connection->proxied != NULL)
+		proxied_log_proxy(connection->proxied, line);
 	if (connection->tls == NULL || connection->handshaking)
 		return;
 	log_word(line, "tls", tls_version(connection->tls));
 	log_word(line, "cipher", tls_cipher(connection->tls));
+}
+
+void connection_log_told(const struct connection *connection, struct log_line *line)
+{
+	if (connection->proxied != NULL)
+		proxied_log_told(connection->proxied, line);
+}
+
+enum log_level connection_idle_level(const struct connection *connection)
+{
+	return connection->health_check ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
 bool connection_end(struct connection *connection, enum ending why)
@@ -53,12 +67,15 @@ void connection_close(struct connection *connection)
 	int ending = atomic_load(&connection->ending);
 	int fd = connection->polled.fd;
 
+	if (ending == ENDING_DEADLINE && connection->awaits_proxy)
+		proxied_refused(connection, "no PROXY header in time");
 	/* Out of the table first: nobody else looks at it from here on. */
 	table_remove(&connection->server->table, connection);
 	connection->protocol->finish(connection, ending != ENDING_NOT ? (enum ending)ending
 								      : connection->why);
 	tls_close(&connection->tls);
 	close(fd);
+	free(connection->proxied);
 	held_free(&connection->in);
 	held_free(&connection->out);
 	free(connection);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "net/peer.h"
 #include "net/poller.h"
 #include "net/stream.h"
@@ -21,7 +22,7 @@
 #include "restante/store.h"
 
 struct connection;
-struct log_line;
+struct proxied;
 struct server;
 struct worker;
 
@@ -36,6 +37,7 @@ enum ending {
 	ENDING_KICK,
 	ENDING_DRAIN,
 	ENDING_BROKEN, /* trouble of ours: memory, a message gone */
+	ENDING_PROXY,  /* no PROXY header where it must be */
 	ENDING_TLS,    /* no handshake, or octets in clear where it should have come */
 	ENDING_COUNT
 };
@@ -100,15 +102,19 @@ struct connection {
 	uint64_t session; /* never reused */
 	int64_t started;  /* wall clock, seconds */
 	struct peer peer;
-	struct tls *tls;        /* NULL = in clear */
-	bool tls_offered;       /* STLS or STARTTLS may be said */
-	bool handshaking;       /* TLS comes before anything else: prelude.h */
-	bool greeted;           /* the protocol has started */
-	bool secure;            /* nobody on the way can read it */
-	bool clear_password;    /* this peer may send one */
-	int64_t deadline_after; /* handshaking: the deadline that comes back */
-	bool peer_finished;     /* it has shut down its sending side */
-	bool closing;           /* flush what is held, then close */
+	struct tls *tls;         /* NULL = in clear */
+	bool tls_offered;        /* STLS or STARTTLS may be said */
+	bool awaits_proxy;       /* a PROXY header comes before anything else: prelude.h */
+	bool tls_first;          /* ... and then TLS */
+	bool handshaking;        /* TLS comes before anything else: prelude.h */
+	bool greeted;            /* the protocol has started */
+	bool secure;             /* nobody on the way can read it */
+	bool clear_password;     /* this peer may send one */
+	int64_t deadline_after;  /* in the prelude: the deadline that comes back */
+	bool health_check;       /* a proxy's own: worth a line only when it does something */
+	struct proxied *proxied; /* what a proxy has told (proxied.h); NULL = nothing */
+	bool peer_finished;      /* it has shut down its sending side */
+	bool closing;            /* flush what is held, then close */
 	struct held in, out;
 	uint64_t octets_in, octets_out;
 	enum ending why; /* set by the owner at RUN_CLOSE */
@@ -121,6 +127,10 @@ struct connection {
 	_Atomic int64_t deadline; /* monotonic ms */
 	size_t unsent; /* the sweeper's own: in the kernel's queue when it last looked */
 	_Atomic int64_t active; /* monotonic ms of the last octet either way */
+
+	/* The table's own (table.h). */
+	bool counted; /* with its source, whatever `peer` says now */
+	struct source source;
 
 	/* The timers' own (timers.h). */
 	int64_t timer_due;
@@ -141,8 +151,12 @@ bool connection_end(struct connection *connection, enum ending why);
 /* The one place: log line, maildrop, table, descriptor, memory. By the owning worker. */
 void connection_close(struct connection *connection);
 const char *ending_word(enum ending why);
-/* For the session's line in the log: version and cipher, nothing without TLS. */
-void connection_log_tls(const struct connection *connection, struct log_line *line);
+/* For the session's line in the log: the proxy, if any; version and cipher of TLS, if any. */
+void connection_log_way(const struct connection *connection, struct log_line *line);
+/* What a proxy has told beside the address. It comes from outside, and so last in the line. */
+void connection_log_told(const struct connection *connection, struct log_line *line);
+/* How important a session is in which nobody logged in and nothing was delivered. */
+enum log_level connection_idle_level(const struct connection *connection);
 
 /* Keeps a copy of `octets` in *held (which is empty); false when out of memory. */
 MUST_USE bool held_keep(struct held *held, struct str octets);

@@ -315,16 +315,18 @@ static void finish(struct connection *connection, enum ending why)
 	lmtp_settle(c);
 	lmtp_forget(c);
 	peer_text(&connection->peer, peer, sizeof peer);
-	log_begin(&line, LOG_LEVEL_INFO, "session");
+	log_begin(&line, c->messages > 0 ? LOG_LEVEL_INFO : connection_idle_level(connection),
+		  "session");
 	log_word(&line, "protocol", "lmtp");
 	log_number(&line, "session", connection->session);
 	log_word(&line, "peer", peer);
 	log_word(&line, "end", ending_word(why));
 	log_number(&line, "in", connection->octets_in);
 	log_number(&line, "out", connection->octets_out);
-	connection_log_tls(connection, &line);
+	connection_log_way(connection, &line);
 	log_number(&line, "delivered", c->messages);
 	log_number(&line, "delivered-octets", c->message_octets);
+	connection_log_told(connection, &line);
 	log_end(&line);
 }
 

@@ -79,14 +79,15 @@ static void log_session(const struct pop3_connection *c, enum ending why)
 	char peer[PEER_TEXT_MAX];
 
 	peer_text(&c->base.peer, peer, sizeof peer);
-	log_begin(&line, LOG_LEVEL_INFO, "session");
+	log_begin(&line, mailbox != NULL ? LOG_LEVEL_INFO : connection_idle_level(&c->base),
+		  "session");
 	log_word(&line, "protocol", "pop3");
 	log_number(&line, "session", c->base.session);
 	log_word(&line, "peer", peer);
 	log_word(&line, "end", ending_word(why));
 	log_number(&line, "in", c->base.octets_in);
 	log_number(&line, "out", c->base.octets_out);
-	connection_log_tls(&c->base, &line);
+	connection_log_way(&c->base, &line);
 	if (!c->base.clear_password)
 		log_word(&line, "passwords", "refused");
 	if (mailbox != NULL) {
@@ -100,6 +101,7 @@ static void log_session(const struct pop3_connection *c, enum ending why)
 		}
 		log_quoted(&line, "user", str_of(mailbox->address));
 	}
+	connection_log_told(&c->base, &line);
 	log_end(&line);
 }
 

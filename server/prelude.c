@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "proxied.h"
 #include "server.h"
 
 #define GREETING_ROOM 1024
@@ -13,7 +14,7 @@ static void log_failure(const struct connection *c, const char *event, const cha
 	char peer[PEER_TEXT_MAX];
 
 	peer_text(&c->peer, peer, sizeof peer);
-	log_begin(&line, LOG_LEVEL_INFO, event);
+	log_begin(&line, connection_idle_level(c), event);
 	log_word(&line, "protocol", c->protocol->name);
 	log_number(&line, "session", c->session);
 	log_word(&line, "peer", peer);
@@ -21,14 +22,30 @@ static void log_failure(const struct connection *c, const char *event, const cha
 	log_end(&line);
 }
 
-void prelude_expect_tls(struct connection *c)
+static void hurry(struct connection *c, int seconds)
 {
-	int64_t limit = clock_monotonic_ms() + TLS_HANDSHAKE_SECONDS * INT64_C(1000);
+	int64_t limit = clock_monotonic_ms() + seconds * INT64_C(1000);
 
-	c->handshaking = true;
 	c->deadline_after = atomic_load(&c->deadline);
 	if (limit < c->deadline_after)
 		atomic_store(&c->deadline, limit);
+}
+
+static void hurry_no_more(struct connection *c)
+{
+	atomic_store(&c->deadline, c->deadline_after);
+}
+
+void prelude_expect_proxy(struct connection *c)
+{
+	c->awaits_proxy = true;
+	hurry(c, PROXY_HEADER_SECONDS);
+}
+
+void prelude_expect_tls(struct connection *c)
+{
+	c->handshaking = true;
+	hurry(c, TLS_HANDSHAKE_SECONDS);
 }
 
 bool prelude_start_tls(struct connection *c, struct str behind)
@@ -62,7 +79,7 @@ static enum prelude_status shake_hands(struct connection *c)
 	case STREAM_OK:
 		c->handshaking = false;
 		c->secure = c->clear_password = true;
-		atomic_store(&c->deadline, c->deadline_after);
+		hurry_no_more(c);
 		return PRELUDE_DONE;
 	case STREAM_WAIT:
 		return tls_wants_room(c->tls) ? PRELUDE_WAITS_FOR_ROOM
@@ -75,10 +92,26 @@ static enum prelude_status shake_hands(struct connection *c)
 	return fail(c, fault.text);
 }
 
+/* The header, from which on nobody but the client is heard. */
+static enum prelude_status meet_client(struct connection *c)
+{
+	enum prelude_status status = proxied_meet_client(c);
+
+	if (status != PRELUDE_DONE)
+		return status;
+	c->awaits_proxy = false;
+	hurry_no_more(c);
+	if (c->tls_first)
+		prelude_expect_tls(c);
+	return PRELUDE_DONE;
+}
+
 enum prelude_status prelude_run(struct connection *c)
 {
-	enum prelude_status status = c->handshaking ? shake_hands(c) : PRELUDE_DONE;
+	enum prelude_status status = c->awaits_proxy ? meet_client(c) : PRELUDE_DONE;
 
+	if (status == PRELUDE_DONE && c->handshaking)
+		status = shake_hands(c);
 	if (status == PRELUDE_DONE && !c->greeted && !prelude_greet(c)) {
 		c->why = ENDING_HANGUP;
 		return PRELUDE_FAILED;

@@ -1,7 +1,7 @@
 /*
- * What comes before the protocol's first word: the TLS handshake of a listener that wants it, and
- * the greeting. The same handshake follows STLS and STARTTLS, where the greeting has been said.
- * Its time is short: from a deadline of its own the connection gets its old one back afterwards.
+ * What comes before the protocol's first word: the PROXY header and the TLS handshake of a listener
+ * that wants them, and the greeting. The same handshake follows STLS and STARTTLS, where the greeting has been said.
+ * Their time is short: from deadlines of their own the connection gets its old one back afterwards.
  */
 #ifndef RESTANTE_PRELUDE_H
 #define RESTANTE_PRELUDE_H
@@ -15,6 +15,8 @@ enum prelude_status {
 	PRELUDE_FAILED /* close; connection->why is set */
 };
 
+/* The PROXY header comes next, and TLS behind it where tls_first. Before the connection is armed. */
+void prelude_expect_proxy(struct connection *connection);
 /* The handshake comes next. Before the connection is armed, or by its owner. */
 void prelude_expect_tls(struct connection *connection);
 /*

@@ -11,6 +11,7 @@
 #include "hasher.h"
 #include "listener.h"
 #include "net/tls.h"
+#include "refusal.h"
 #include "restante/config.h"
 #include "restante/passwords.h"
 #include "restante/store.h"
@@ -32,7 +33,8 @@ struct server {
 	struct hashers hashers;
 	struct admission deliveries; /* LMTP messages being received */
 	atomic_bool draining;
-	_Atomic uint64_t accepted, refused, logins, failed_logins, delivered;
+	struct refusals refusals;
+	_Atomic uint64_t accepted, logins, failed_logins, delivered;
 	int64_t started; /* seconds since 1970 */
 };
 

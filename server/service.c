@@ -205,6 +205,7 @@ static bool start_accepting(struct service *s, struct fault *fault)
 			.tcp = listeners->items[i].tcp,
 			.inherited = listeners->items[i].inherited,
 			.tls = listeners->items[i].config->tls,
+			.proxy = listeners->items[i].config->proxy,
 		};
 	return acceptor_start(&s->acceptor, &s->server, s->accepting, listeners->n, fault);
 }

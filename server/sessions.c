@@ -118,7 +118,7 @@ static void status(void *context, control_figure *row, void *to)
 	figure(row, to, "connections", table_used(&server->table));
 	figure(row, to, "connections-max", server->table.capacity);
 	figure(row, to, "accepted", atomic_load(&server->accepted));
-	figure(row, to, "refused", atomic_load(&server->refused));
+	figure(row, to, "refused", atomic_load(&server->refusals.all));
 	figure(row, to, "logins", atomic_load(&server->logins));
 	figure(row, to, "failed-logins", atomic_load(&server->failed_logins));
 	figure(row, to, "delivered", atomic_load(&server->delivered));

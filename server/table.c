@@ -92,44 +92,56 @@ void table_set_per_source(struct table *table, unsigned per_source)
 	pthread_mutex_unlock(&table->mutex);
 }
 
-static struct source_count *find_source(struct table *table, const struct peer *peer)
+static struct source_count *find_source(struct table *table, const struct source *source)
 {
-	struct source source = peer_source(peer);
 	struct source_count *count;
 
-	HASH_FIND(hh, table->sources, &source, sizeof source, count);
+	HASH_FIND(hh, table->sources, source, sizeof *source, count);
 	return count;
+}
+
+static bool source_full(struct table *table, const struct peer *peer)
+{
+	struct source source = peer_source(peer);
+	const struct source_count *count;
+
+	if (peer_is_local(peer))
+		return false;
+	count = find_source(table, &source);
+	return count != NULL && count->n >= table->per_source;
 }
 
 enum table_answer table_admits(struct table *table, const struct peer *peer)
 {
 	enum table_answer answer = TABLE_OK;
-	const struct source_count *count;
 
 	pthread_mutex_lock(&table->mutex);
-	if (table->free_count == 0) {
+	if (table->free_count == 0)
 		answer = TABLE_FULL;
-	} else if (!peer_is_local(peer)) {
-		count = find_source(table, peer);
-		if (count != NULL && count->n >= table->per_source)
-			answer = TABLE_SOURCE_FULL;
-	}
+	else if (peer != NULL && source_full(table, peer))
+		answer = TABLE_SOURCE_FULL;
 	pthread_mutex_unlock(&table->mutex);
 	return answer;
 }
 
-static bool count_source(struct table *table, const struct peer *peer)
+/* Counts the connection with its peer's source, where it is to be counted; false: no memory. */
+static bool count_source(struct table *table, struct connection *connection)
 {
-	struct source_count *count = find_source(table, peer);
+	struct source_count *count;
 
+	if (peer_is_local(&connection->peer))
+		return true;
+	connection->source = peer_source(&connection->peer);
+	count = find_source(table, &connection->source);
 	if (count == NULL) {
 		count = calloc(1, sizeof *count);
 		if (count == NULL)
 			return false;
-		count->source = peer_source(peer);
+		count->source = connection->source;
 		HASH_ADD(hh, table->sources, source, sizeof count->source, count);
 	}
 	count->n++;
+	connection->counted = true;
 	return true;
 }
 
@@ -138,8 +150,8 @@ bool table_add(struct table *table, struct connection *connection)
 	bool counted = true;
 
 	pthread_mutex_lock(&table->mutex);
-	if (!peer_is_local(&connection->peer))
-		counted = count_source(table, &connection->peer);
+	if (!connection->awaits_proxy)
+		counted = count_source(table, connection);
 	if (counted) {
 		connection->slot = table->free_slots[--table->free_count];
 		connection->session = table->next_session++;
@@ -150,6 +162,28 @@ bool table_add(struct table *table, struct connection *connection)
 	return counted;
 }
 
+enum table_answer table_admit_client(struct table *table, struct connection *connection,
+				     const struct peer *client)
+{
+	enum table_answer answer = TABLE_OK;
+
+	pthread_mutex_lock(&table->mutex);
+	connection->peer = *client;
+	if (source_full(table, client))
+		answer = TABLE_SOURCE_FULL;
+	else if (!count_source(table, connection))
+		answer = TABLE_FULL;
+	pthread_mutex_unlock(&table->mutex);
+	return answer;
+}
+
+void table_set_peer(struct table *table, struct connection *connection, const struct peer *peer)
+{
+	pthread_mutex_lock(&table->mutex);
+	connection->peer = *peer;
+	pthread_mutex_unlock(&table->mutex);
+}
+
 void table_remove(struct table *table, struct connection *connection)
 {
 	struct source_count *count;
@@ -158,8 +192,8 @@ void table_remove(struct table *table, struct connection *connection)
 	table->slots[connection->slot] = NULL;
 	table->free_slots[table->free_count++] = connection->slot;
 	table->used--;
-	if (!peer_is_local(&connection->peer)) {
-		count = find_source(table, &connection->peer);
+	if (connection->counted) {
+		count = find_source(table, &connection->source);
 		if (--count->n == 0) {
 			HASH_DEL(table->sources, count);
 			free(count);

@@ -29,10 +29,23 @@ MUST_USE bool table_open(struct table *table, uint32_t capacity, unsigned per_so
 void table_close(struct table *table);
 /* From now on; connections that are there stay. */
 void table_set_per_source(struct table *table, unsigned per_source);
-/* Room for one more from this source? Local peers are not counted by source. */
+/*
+ * Room for one more from this source? Local peers are not counted by source, nor is one whose
+ * client is yet to be told by a proxy: NULL.
+ */
 enum table_answer table_admits(struct table *table, const struct peer *peer);
 /* Sets slot and session. By the acceptor alone, after table_admits said yes. */
 MUST_USE bool table_add(struct table *table, struct connection *connection);
+/*
+ * A proxy has told who the client is: the connection's peer from now on, counted with its source.
+ * TABLE_FULL: no memory to count it. By the owning worker, once.
+ */
+MUST_USE enum table_answer table_admit_client(struct table *table,
+					      struct connection *connection,
+					      const struct peer *client);
+/* Another peer, for log and trace; counted as before. By the owning worker. */
+void table_set_peer(struct table *table, struct connection *connection,
+		    const struct peer *peer);
 void table_remove(struct table *table, struct connection *connection);
 /*
  * Returns when nobody looks at a connection any more as it was before: call it between taking

@@ -223,7 +223,7 @@ static void pass_on(struct worker *worker, struct connection *c, enum pass pass)
 	}
 }
 
-/* Handshake and greeting. True: the protocol may run; else the turn ends with *pass. */
+/* PROXY header, handshake and greeting. True: the protocol may run; else the turn ends with *pass. */
 static bool past_prelude(struct connection *c, enum pass *pass)
 {
 	switch (prelude_run(c)) {
@@ -274,7 +274,7 @@ void turn_run(struct worker *worker, struct connection *c)
 	/* What came before the login may have been a password. */
 	if (secret)
 		explicit_bzero(worker->in, c->protocol->read_size);
-	if (!c->handshaking)
+	if (!c->handshaking && !c->awaits_proxy)
 		set_deadline(c);
 	/* A draining server ends sessions between commands, as soon as they come there. */
 	if (pass == PASS_INPUT && atomic_load(&c->server->draining) &&

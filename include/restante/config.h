@@ -26,6 +26,7 @@ struct config_listener {
 	enum config_protocol protocol;
 	char *address; /* "0.0.0.0:110", "[::]:110", "unix:/run/restante/lmtp" */
 	enum config_tls tls;
+	bool proxy;          /* each connection begins with a PROXY header */
 	unsigned mode;       /* unix socket: permissions, e.g. 0660 */
 	char *owner, *group; /* unix socket: "" = unchanged */
 };
@@ -75,6 +76,9 @@ struct config {
 	unsigned lock_wait_ms;
 	unsigned takeover_idle_seconds;        /* 0 = never */
 	unsigned takeover_idle_marked_seconds; /* 0 = never */
+
+	struct config_networks
+		proxy_networks; /* who may connect where a PROXY header is required */
 
 	char *tls_dir;     /* certificates and keys; "" = no TLS */
 	char *tls_ciphers; /* of TLS 1.2, as OpenSSL has them */

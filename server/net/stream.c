@@ -10,15 +10,13 @@
 
 #include "net/tls.h"
 
-enum stream_status stream_read(struct stream stream, char *to, size_t cap, size_t *n)
+static enum stream_status receive(int fd, char *to, size_t cap, int flags, size_t *n)
 {
 	ssize_t got;
 
-	if (stream.tls != NULL)
-		return tls_read(stream.tls, to, cap, n);
 	*n = 0;
 	do
-		got = recv(stream.fd, to, cap, 0);
+		got = recv(fd, to, cap, flags);
 	while (got < 0 && errno == EINTR);
 	if (got > 0) {
 		*n = (size_t)got;
@@ -27,6 +25,18 @@ enum stream_status stream_read(struct stream stream, char *to, size_t cap, size_
 	if (got == 0)
 		return STREAM_END;
 	return errno == EAGAIN ? STREAM_WAIT : STREAM_BROKEN;
+}
+
+enum stream_status stream_read(struct stream stream, char *to, size_t cap, size_t *n)
+{
+	if (stream.tls != NULL)
+		return tls_read(stream.tls, to, cap, n);
+	return receive(stream.fd, to, cap, 0, n);
+}
+
+enum stream_status stream_peek(int fd, char *to, size_t cap, size_t *n)
+{
+	return receive(fd, to, cap, MSG_PEEK, n);
 }
 
 enum stream_status stream_write(struct stream stream, struct str *from)

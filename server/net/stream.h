@@ -24,6 +24,8 @@ enum stream_status {
 };
 
 MUST_USE enum stream_status stream_read(struct stream stream, char *to, size_t cap, size_t *n);
+/* What has arrived in clear, up to `cap` octets of it; it stays where it is. */
+MUST_USE enum stream_status stream_peek(int fd, char *to, size_t cap, size_t *n);
 /* Takes what the socket takes off the front of *from: STREAM_OK when that is all of it. */
 MUST_USE enum stream_status stream_write(struct stream stream, struct str *from);
 /* Octets that the kernel still holds for the peer; 0 when it cannot tell. */

@@ -31,11 +31,12 @@ class Wire:
     """A connection to (host, port), or to a unix socket by its path, the greeting read.
 
     `tls` is an ssl.SSLContext for a port with TLS from the first octet; `name` is asked for by SNI.
+    `source` is the address to come from.
     """
 
     greeting = None
 
-    def __init__(self, address, receive_buffer=None, tls=None, name=None):
+    def __init__(self, address, receive_buffer=None, tls=None, name=None, source=None):
         unix = isinstance(address, str)
         family = socket.AF_UNIX if unix else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family)
@@ -44,6 +45,8 @@ class Wire:
         self.socket.settimeout(PATIENCE)
         self.file = self.socket.makefile("rb")
         try:
+            if source is not None:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
             if tls is not None:
                 self.shake_hands(tls, name)

@@ -47,18 +47,20 @@ static struct config *read_good(const char *text)
 
 static void values_reach_the_struct(void **state)
 {
-	struct config *config = read_good(
-		"# a comment\n"
-		"data_dir = /srv/mail\nrun_dir=\"/tmp/run\"\n"
-		"hostname = mx.example.org\nworkers = 4\n"
-		"message_size = 2G\nmin_free = 512k\nnul = reject\n"
-		"over_quota = permanent\ndetail_separator = \"\"\n"
-		"apop = yes\nlog = syslog\nlog_level = debug\n"
-		"postmaster = root@example.org\n"
-		"clear_password_networks = {\"192.0.2.0/24\", \"2001:db8::/32\"}\n"
-		"clear_password_networks += {\"198.51.100.7\"}\n"
-		"listener \"in\" {\n protocol = lmtp\n"
-		" address = \"unix:/tmp/x\"\n mode = 0600\n group = mail }\n" LISTENER);
+	struct config *config =
+		read_good("# a comment\n"
+			  "data_dir = /srv/mail\nrun_dir=\"/tmp/run\"\n"
+			  "hostname = mx.example.org\nworkers = 4\n"
+			  "message_size = 2G\nmin_free = 512k\nnul = reject\n"
+			  "over_quota = permanent\ndetail_separator = \"\"\n"
+			  "apop = yes\nlog = syslog\nlog_level = debug\n"
+			  "postmaster = root@example.org\n"
+			  "clear_password_networks = {\"192.0.2.0/24\", \"2001:db8::/32\"}\n"
+			  "proxy_networks = {\"10.0.0.1\"}\n"
+			  "clear_password_networks += {\"198.51.100.7\"}\n"
+			  "listener \"in\" {\n protocol = lmtp\n"
+			  " address = \"unix:/tmp/x\"\n mode = 0600\n group = mail\n"
+			  " proxy = yes }\n" LISTENER);
 
 	(void)state;
 	assert_string_equal(config->data_dir, "/srv/mail");
@@ -75,7 +77,10 @@ static void values_reach_the_struct(void **state)
 	assert_int_equal(config->clear_password_networks.n, 3);
 	assert_int_equal(config->clear_password_networks.items[1].family, AF_INET6);
 	assert_int_equal(config->clear_password_networks.items[2].prefix, 32);
+	assert_int_equal(config->proxy_networks.n, 1);
+	assert_int_equal(config->proxy_networks.items[0].address[3], 1);
 	assert_int_equal(config->listener_count, 2);
+	assert_true(config->listeners[0].proxy && !config->listeners[1].proxy);
 	assert_string_equal(config->listeners[0].name, "in");
 	assert_int_equal(config->listeners[0].protocol, CONFIG_LMTP);
 	assert_int_equal(config->listeners[0].mode, 0600);
@@ -193,6 +198,9 @@ static void errors_name_file_line_and_option(void **state)
 		{ LISTENER "\n" LISTENER, "conf:3: there are two listeners \"p\"" },
 		{ "workers = 1\nuser = x\nworkers = 1\n",
 		  "conf:3: option \"workers\" is given twice (first on line 1)" },
+		{ "listener \"x\" {\nprotocol = pop3\naddress = \"*:110\"\nproxy = yes\n}\n",
+		  "conf: listener \"x\" wants PROXY headers, and proxy_networks names no "
+		  "proxy" },
 		{ "clear_password_networks = {\"::1\"}\nclear_password_networks = {\"::2\"}\n",
 		  "conf:2: option \"clear_password_networks\" is given twice (first on line "
 		  "1)" },
@@ -529,7 +537,7 @@ static void shown_changes_are_only_those(void **state)
 	config_free(&config);
 	assert_string_equal(text, "workers = 3\nlistener \"p\" {\n\tprotocol = pop3\n"
 				  "\taddress = \"127.0.0.1:0\"\n\ttls = starttls\n"
-				  "\tmode = 0660\n\towner = \"\"\n"
+				  "\tproxy = no\n\tmode = 0660\n\towner = \"\"\n"
 				  "\tgroup = \"\"\n}\n");
 	assert_true(config_defaults(&config, &(struct fault){ 0 }));
 	to = buf_over(text, sizeof text - 1);

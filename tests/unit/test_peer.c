@@ -78,11 +78,40 @@ static void source_prefix_v4_whole_v6_half(void **state)
 	}
 }
 
+static void sockaddr_round_trip_same(void **state)
+{
+	static const char *const rows[] = { "192.0.2.1", "2001:db8::1", "unix" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct peer peer = peer_of(rows[i]), again;
+		struct sockaddr_storage address;
+
+		peer.port = peer.family == AF_UNIX ? 0 : 2525;
+		peer_to_sockaddr(&peer, &address);
+		peer_from_sockaddr(&again, (const struct sockaddr *)&address);
+		assert_memory_equal(&peer, &again, sizeof peer);
+	}
+}
+
+static void unknown_is_neither_local_nor_named(void **state)
+{
+	struct peer peer = { .family = PEER_UNKNOWN };
+	char text[PEER_TEXT_MAX];
+
+	(void)state;
+	peer_text(&peer, text, sizeof text);
+	assert_string_equal(text, "unknown");
+	assert_false(peer_is_local(&peer));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_round_trip_same),
 		cmocka_unit_test(source_prefix_v4_whole_v6_half),
+		cmocka_unit_test(sockaddr_round_trip_same),
+		cmocka_unit_test(unknown_is_neither_local_nor_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

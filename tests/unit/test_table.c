@@ -81,6 +81,61 @@ static void admits_local_peers_without_source_limit_until_full(void **state)
 	table_close(&table);
 }
 
+/* A proxy's connections are not its own: counted when their clients are known, and as those. */
+static void client_behind_proxy_is_counted_as_itself(void **state)
+{
+	struct fake_connection *fakes[4];
+	struct peer proxy = peer_of("2001:db8::1");
+	struct peer client = peer_of("2001:db8:0:1::1");
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 8, 2));
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(table_admits(&table, NULL), TABLE_OK);
+		fakes[i] = fake_connection();
+		fakes[i]->base.peer = proxy;
+		fakes[i]->base.awaits_proxy = true;
+		assert_true(table_add(&table, &fakes[i]->base));
+	}
+	assert_int_equal(table_admits(&table, &proxy), TABLE_OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(table_admit_client(&table, &fakes[i]->base, &client),
+				 i < 2 ? TABLE_OK : TABLE_SOURCE_FULL);
+	assert_int_equal(table_admits(&table, &client), TABLE_SOURCE_FULL);
+	assert_int_equal(table_admits(&table, &proxy), TABLE_OK);
+	/* Told of another peer, for the log, it still counts as what it was counted as. */
+	table_set_peer(&table, &fakes[0]->base, &proxy);
+	table_remove(&table, &fakes[2]->base); /* refused: was never counted */
+	table_remove(&table, &fakes[3]->base); /* no header ever came */
+	assert_int_equal(table_admits(&table, &client), TABLE_SOURCE_FULL);
+	table_remove(&table, &fakes[0]->base);
+	assert_int_equal(table_admits(&table, &client), TABLE_OK);
+	table_remove(&table, &fakes[1]->base);
+	assert_null(table.sources);
+	for (int i = 0; i < 4; i++)
+		fake_free(fakes[i]);
+	table_close(&table);
+}
+
+static void client_without_memory_to_count_it_is_refused(void **state)
+{
+	struct fake_connection *fake = fake_connection();
+	struct peer client = peer_of("2001:db8::1");
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 2, 1));
+	fake->base.awaits_proxy = true;
+	assert_true(table_add(&table, &fake->base));
+	failing = 1;
+	assert_int_equal(table_admit_client(&table, &fake->base, &client), TABLE_FULL);
+	failing = 0;
+	table_remove(&table, &fake->base);
+	fake_free(fake);
+	table_close(&table);
+}
+
 static void session_numbers_are_never_given_twice(void **state)
 {
 	struct fake_connection *fake = fake_connection();
@@ -252,6 +307,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(admits_same_source_up_to_its_limit),
 		cmocka_unit_test(admits_local_peers_without_source_limit_until_full),
+		cmocka_unit_test(client_behind_proxy_is_counted_as_itself),
+		cmocka_unit_test(client_without_memory_to_count_it_is_refused),
 		cmocka_unit_test(session_numbers_are_never_given_twice),
 		cmocka_unit_test(sweep_past_deadline_ends_late_sessions_only),
 		cmocka_unit_test(sweep_while_reader_makes_progress_spares_it),
