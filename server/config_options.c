@@ -137,6 +137,9 @@ const struct config_option config_options[] = {
 	  0, DAY_SECONDS, .offset = IN_CONFIG(takeover_idle_marked_seconds),
 	  .help = "The same for a session with deletion marks; 0: never." },
 
+	{ "xclient_networks", OPTION_NETWORKS, "", .offset = IN_CONFIG(xclient_networks),
+	  .help = "Networks that may say by XCLIENT (LMTP) whose mail they hand over." },
+
 	/* Mail. */
 	{ "message_size", OPTION_SIZE, "128M", 0, MESSAGE_OCTETS_MAX,
 	  .offset = IN_CONFIG(message_octets),

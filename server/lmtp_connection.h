@@ -9,6 +9,8 @@
 #include "connection.h"
 #include "transaction.h"
 
+struct lmtp_client;
+
 /* What the connection is parked for. */
 enum lmtp_phase {
 	LMTP_RUNNING,
@@ -30,6 +32,7 @@ struct lmtp_connection {
 	bool written;                /* what it was parked for with the writers is there ... */
 	enum store_status outcome;   /* ... and came to this */
 	struct fault fault;
+	struct lmtp_client *client; /* whom XCLIENT has told (lmtp_client.h); NULL = nobody */
 	uint64_t messages, message_octets; /* for the session's line */
 	struct lmtp_session machine;
 };

@@ -9,29 +9,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "lmtp_connection.h"
+#include "lmtp_client.h"
 #include "lmtp_provide.h"
 #include "server.h"
 
 #define RECEIVED_MAX 1024
 
-/* RFC 5321 section 4.4: TCP-info, an address literal as in section 4.1.3; "" on a unix socket. */
-static void tcp_info(const struct peer *peer, char *text, size_t cap)
-{
-	char address[PEER_TEXT_MAX];
-
-	text[0] = '\0';
-	if (peer->family == AF_UNIX)
-		return;
-	peer_text(peer, address, sizeof address);
-	snprintf(text, cap, " ([%s%s])", peer->family == AF_INET6 ? "IPv6:" : "", address);
-}
-
 /* RFC 5321 section 4.4 and RFC 3848; without "for", which would tell a Bcc. */
 static struct str received_field(const struct lmtp_connection *c, char *text, size_t cap)
 {
 	const struct transaction *t = c->transaction;
-	char source[PEER_TEXT_MAX + 16];
+	char from[2 * LMTP_DOMAIN_MAX + PEER_TEXT_MAX + 16];
 	char date[64];
 	struct tm tm;
 	time_t now = (time_t)clock_wall_seconds();
@@ -39,10 +27,10 @@ static struct str received_field(const struct lmtp_connection *c, char *text, si
 
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	tcp_info(&c->base.peer, source, sizeof source);
+	lmtp_client_trace(c, t->client, from, sizeof from);
 	/* The id leads to the log's lines. It is an atom: no dot. */
-	n = snprintf(text, cap, "Received: from %s%s\r\n\tby %s with %s%s\r\n\tid %llu; %s\r\n",
-		     t->client, source, server_config(c->base.server)->hostname,
+	n = snprintf(text, cap, "Received: from %s\r\n\tby %s with %s%s\r\n\tid %llu; %s\r\n",
+		     from, server_config(c->base.server)->hostname,
 		     t->smtputf8 ? "UTF8LMTP" : "LMTP", c->base.secure ? "S" : "",
 		     (unsigned long long)c->base.session, date);
 	return (struct str){ text, n > 0 && (size_t)n < cap ? (size_t)n : 0 };
@@ -169,6 +157,7 @@ static void log_begin_message(struct log_line *line, const struct lmtp_connectio
 	log_begin(line, level, event);
 	log_number(line, "session", c->base.session);
 	log_word(line, "peer", peer);
+	lmtp_client_log(c, line);
 }
 
 static void log_end_message(struct log_line *line, const struct transaction *t)

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "lmtp_connection.h"
+#include "lmtp_client.h"
 #include "prelude.h"
 #include "lmtp_provide.h"
 #include "server.h"
@@ -26,6 +26,7 @@ static void start(struct connection *connection, struct buf *out)
 		.reject_nul = config->reject_nul,
 		.errors = LMTP_ERRORS,
 		.starttls = connection->tls_offered,
+		.xclient = lmtp_client_trusted(connection),
 	};
 
 	lmtp_start(&c->machine, &policy, out);
@@ -217,6 +218,7 @@ static enum run_status start_tls(struct lmtp_connection *c, struct str behind, s
 {
 	if (!prelude_start_tls(&c->base, behind))
 		return RUN_CLOSE;
+	lmtp_client_forget(c);
 	lmtp_report_tls(&c->machine, out);
 	return RUN_TURN_OVER;
 }
@@ -247,6 +249,11 @@ static enum run_status perform(struct worker *worker, struct lmtp_connection *c,
 		break;
 	case LMTP_START_TLS:
 		return start_tls(c, behind, out);
+	case LMTP_XCLIENT:
+		if (lmtp_client_told(c, &action->xclient, out))
+			break;
+		c->base.why = ENDING_BROKEN;
+		return RUN_CLOSE;
 	case LMTP_CLOSE:
 		c->base.why = c->machine.draining     ? ENDING_DRAIN
 			      : c->machine.errors > 0 ? ENDING_ERRORS
@@ -320,6 +327,7 @@ static void finish(struct connection *connection, enum ending why)
 	log_word(&line, "protocol", "lmtp");
 	log_number(&line, "session", connection->session);
 	log_word(&line, "peer", peer);
+	lmtp_client_log(c, &line);
 	log_word(&line, "end", ending_word(why));
 	log_number(&line, "in", connection->octets_in);
 	log_number(&line, "out", connection->octets_out);
@@ -328,6 +336,7 @@ static void finish(struct connection *connection, enum ending why)
 	log_number(&line, "delivered-octets", c->message_octets);
 	connection_log_told(connection, &line);
 	log_end(&line);
+	free(c->client);
 }
 
 static void describe(const struct connection *connection, struct session_row *row)

@@ -94,7 +94,8 @@ struct config {
 	unsigned pam_seconds;
 	bool pam_create_mailbox; /* at a system user's first login or message */
 
-	uint64_t message_octets; /* 0 = no limit */
+	struct config_networks xclient_networks; /* who may say XCLIENT by LMTP */
+	uint64_t message_octets;                 /* 0 = no limit */
 	bool reject_nul;
 	bool quota_is_permanent; /* over quota at RCPT: 552 5.2.2 instead of 452 4.2.2 */
 	char detail_separator;   /* 0 = none */

@@ -41,6 +41,8 @@
 #define LMTP_PATH_MAX 256
 #define LMTP_LOCAL_PART_MAX 64
 #define LMTP_DOMAIN_MAX 255
+/* "IPV6:" and the longest text of an address. */
+#define LMTP_XCLIENT_ADDRESS_MAX 50
 /* RFC 5321 section 4.5.3.1.8: at least 100 recipients. */
 #define LMTP_RECIPIENTS_MAX 100
 /* Maildrops that all recipients of one message stand for together (an alias may name many). */

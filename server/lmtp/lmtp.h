@@ -40,6 +40,25 @@ struct lmtp_policy {
 	bool reject_nul;         /* nul = reject: 554 5.6.0 instead of storing NUL */
 	unsigned errors;
 	bool starttls; /* TLS can be had by STARTTLS */
+	bool xclient;  /* this client may say on whose behalf it comes */
+};
+
+enum lmtp_xclient_attribute {
+	LMTP_XCLIENT_NAME, /* a host name: no address */
+	LMTP_XCLIENT_ADDR, /* "192.0.2.1" or "IPV6:2001:db8::1": any text, yet */
+	LMTP_XCLIENT_PORT,
+	LMTP_XCLIENT_PROTO, /* SMTP, ESMTP or LMTP */
+	LMTP_XCLIENT_HELO,  /* fit for a Received line */
+	LMTP_XCLIENT_LOGIN,
+	LMTP_XCLIENT_DESTADDR,
+	LMTP_XCLIENT_DESTPORT,
+	LMTP_XCLIENT_COUNT
+};
+
+/* What one XCLIENT says. No control characters; "" = it is said that nobody knows. */
+struct lmtp_xclient {
+	bool given[LMTP_XCLIENT_COUNT];
+	struct str value[LMTP_XCLIENT_COUNT];
 };
 
 enum lmtp_action_kind {
@@ -51,7 +70,8 @@ enum lmtp_action_kind {
 	LMTP_FINISH, /* commit -> lmtp_report_finish with one status a recipient */
 	LMTP_ABORT,  /* forget the transaction and its delivery, see above; no report */
 	LMTP_START_TLS, /* STARTTLS -> lmtp_report_tls, then the handshake before anything is read */
-	LMTP_CLOSE      /* flush, close; no report */
+	LMTP_XCLIENT, /* `xclient` -> lmtp_report_xclient */
+	LMTP_CLOSE    /* flush, close; no report */
 };
 
 /* What an action came to; one reply line each, in a table (RFC 3463 codes). */
@@ -85,6 +105,7 @@ struct lmtp_action {
 	bool chunking;           /* BEGIN: by BDAT */
 	struct str client;       /* MAIL: the LHLO argument, for Received */
 	enum lmtp_status failed; /* ABORT: of a message; LMTP_ACCEPTED = it did not fail */
+	struct lmtp_xclient xclient;
 };
 
 enum lmtp_state {
@@ -159,6 +180,11 @@ struct str lmtp_status_text(enum lmtp_status status);
  * must never be stepped: the driver closes instead of reporting.
  */
 void lmtp_report_tls(struct lmtp_session *session, struct buf *out);
+/*
+ * Good, and the session is as new: a greeting is said. Else an address is none: 501, and nothing
+ * has changed.
+ */
+void lmtp_report_xclient(struct lmtp_session *session, bool good, struct buf *out);
 /* True between commands outside a message. */
 bool lmtp_at_rest(const struct lmtp_session *session);
 

@@ -85,6 +85,7 @@ enum lmtp_reply {
 	LMTP_REPLY_CONTROL_CHARACTER,
 	LMTP_REPLY_LHLO_ONLY,
 	LMTP_REPLY_NOT_IMPLEMENTED,
+	LMTP_REPLY_NOT_AUTHORIZED,
 	LMTP_REPLY_SEQUENCE,
 	LMTP_REPLY_NO_RECIPIENTS,
 	LMTP_REPLY_ARGUMENTS,
@@ -134,5 +135,9 @@ bool lmtp_take_chunk(struct lmtp_session *session, struct str *in, struct buf *o
 void lmtp_transaction_drop(struct lmtp_session *session);
 /* No command will be taken any more. */
 void lmtp_end(struct lmtp_session *session);
+
+/* --- on whose behalf (lmtp_xclient.c) ------------------------------------------------------ */
+
+lmtp_command lmtp_xclient;
 
 #endif

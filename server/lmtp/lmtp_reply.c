@@ -30,6 +30,7 @@ static const struct str replies[] = {
 	[LMTP_REPLY_CONTROL_CHARACTER] = STR_INIT("500 5.5.2 control character in a command"),
 	[LMTP_REPLY_LHLO_ONLY] = STR_INIT("500 5.5.1 this is LMTP: say LHLO"),
 	[LMTP_REPLY_NOT_IMPLEMENTED] = STR_INIT("502 5.5.1 command not implemented"),
+	[LMTP_REPLY_NOT_AUTHORIZED] = STR_INIT("550 5.7.1 not authorized"),
 	[LMTP_REPLY_SEQUENCE] = STR_INIT("503 5.5.1 bad sequence of commands"),
 	[LMTP_REPLY_NO_RECIPIENTS] = STR_INIT("503 5.5.1 no recipient was accepted"),
 	[LMTP_REPLY_ARGUMENTS] = STR_INIT("501 5.5.4 syntax error in the arguments"),
@@ -157,6 +158,9 @@ void lmtp_answer_lhlo(struct lmtp_session *session, struct buf *out)
 	say(session, STR("250-SMTPUTF8\r\n250-CHUNKING\r\n250-HELP"), out);
 	if (session->policy.starttls)
 		say(session, STR("250-STARTTLS"), out);
+	if (session->policy.xclient)
+		say(session,
+		    STR("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"), out);
 	if (!buf_add(out, STR("250 SIZE ")) ||
 	    !buf_add_u64(out, session->policy.message_octets))
 		lmtp_end(session);

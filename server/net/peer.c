@@ -39,6 +39,28 @@ void peer_from_sockaddr(struct peer *peer, const struct sockaddr *address)
 	}
 }
 
+bool peer_from_text(struct peer *peer, struct str text)
+{
+	static const struct str v6 = STR_INIT("IPV6:");
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	bool is_v6 = text.n > v6.n && str_equal_nocase((struct str){ text.p, v6.n }, v6);
+	char address[INET6_ADDRSTRLEN];
+
+	if (is_v6)
+		text = str_from(text, v6.n);
+	if (text.n >= sizeof address || memchr(text.p, '\0', text.n) != NULL)
+		return false;
+	memcpy(address, text.p, text.n);
+	address[text.n] = '\0';
+	if (inet_pton(is_v6 ? AF_INET6 : AF_INET, address,
+		      is_v6 ? (void *)&in6.sin6_addr : (void *)&in.sin_addr) != 1)
+		return false;
+	peer_from_sockaddr(peer, is_v6 ? (const struct sockaddr *)&in6
+				       : (const struct sockaddr *)&in);
+	return true;
+}
+
 void peer_to_sockaddr(const struct peer *peer, struct sockaddr_storage *address)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(peer->port) };

@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "restante/compiler.h"
+#include "restante/str.h"
+
 /* "[" and "]", an IPv6 address, ":" and a port fit. */
 #define PEER_TEXT_MAX 64
 
@@ -29,6 +32,8 @@ struct source {
 
 /* An IPv4 address mapped into IPv6 is taken as the IPv4 address it is. */
 void peer_from_sockaddr(struct peer *peer, const struct sockaddr *address);
+/* "192.0.2.1" or "IPV6:2001:db8::1", as SMTP writes them; without port. */
+MUST_USE bool peer_from_text(struct peer *peer, struct str text);
 /* The other way round, for who knows such addresses only. */
 void peer_to_sockaddr(const struct peer *peer, struct sockaddr_storage *address);
 /* The address without port ("local" for a unix socket, "unknown" for PEER_UNKNOWN), NUL-terminated. */

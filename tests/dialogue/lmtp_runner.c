@@ -3,12 +3,13 @@
  * the machine to its contract: a transaction begins and ends as lmtp.h says, and nothing is asked
  * of a driver that holds none.
  *
- * Headers: size (0 = no limit), reject_nul, errors, starttls; and any number of `expect:`, which then are
+ * Headers: size (0 = no limit), reject_nul, errors, starttls, xclient; and any number of `expect:`, which then are
  * all that the machine asks of its driver, in order:
  *
  *	mail <sender> [size=N] [utf8] [8bit]     rcpt address       begin data|bdat
  *	deliver octets      what was appended, at FINISH; \r \n \\ \xNN
  *	abort
+ *	xclient [name=value]...     what was told; a value that is not known is empty
  *
  * Answers: `A: mail|rcpt|begin|append status`, `A: finish status...`; a last word `drain` starts
  * draining there. Statuses are the words in status_names.
@@ -195,6 +196,29 @@ static void on_abort(struct world *world)
 	world->held = world->begun = false;
 }
 
+/* An address that begins with "0" is none. */
+static bool on_xclient(struct world *world, const struct lmtp_xclient *told)
+{
+	static const char *const names[] = {
+		[LMTP_XCLIENT_NAME] = "name",         [LMTP_XCLIENT_ADDR] = "addr",
+		[LMTP_XCLIENT_PORT] = "port",         [LMTP_XCLIENT_PROTO] = "proto",
+		[LMTP_XCLIENT_HELO] = "helo",         [LMTP_XCLIENT_LOGIN] = "login",
+		[LMTP_XCLIENT_DESTADDR] = "destaddr", [LMTP_XCLIENT_DESTPORT] = "destport",
+	};
+	struct str address = told->value[LMTP_XCLIENT_ADDR];
+
+	must(world, !world->held, "XCLIENT with a transaction held");
+	text_print(&world->events, "xclient");
+	for (size_t i = 0; i < LMTP_XCLIENT_COUNT; i++) {
+		if (!told->given[i])
+			continue;
+		text_print(&world->events, " %s=", names[i]);
+		print_escaped(&world->events, told->value[i]);
+	}
+	text_print(&world->events, "\n");
+	return address.n == 0 || address.p[0] != '0';
+}
+
 /* Performs an action; false when the machine waits or has closed. */
 static bool perform(struct world *world, struct dialogue *run, const struct lmtp_action *action,
 		    struct buf *out)
@@ -239,6 +263,9 @@ static bool perform(struct world *world, struct dialogue *run, const struct lmtp
 	case LMTP_START_TLS: /* what follows in the script comes through TLS */
 		lmtp_report_tls(&world->session, out);
 		break;
+	case LMTP_XCLIENT:
+		lmtp_report_xclient(&world->session, on_xclient(world, &action->xclient), out);
+		break;
 	case LMTP_CLOSE:
 		must(world, !world->held, "CLOSE with a transaction held");
 		run->closed = true;
@@ -276,6 +303,7 @@ static void *open_world(struct dialogue *run)
 		.reject_nul = script_flag(script, "reject_nul", false),
 		.errors = (unsigned)script_number(script, "errors", LMTP_ERRORS),
 		.starttls = script_flag(script, "starttls", false),
+		.xclient = script_flag(script, "xclient", false),
 	};
 	struct world *world = calloc(1, sizeof *world);
 	struct buf out;

@@ -210,6 +210,29 @@ static void check_finish_replies(const struct run *run)
 	FUZZ_CHECK(out.n == 0 || (shut_down > 0 && memcmp(out.p, "421 ", 4) == 0));
 }
 
+/* The driver's half: an address that begins with "0" is none. */
+static void on_xclient(struct run *run, const struct lmtp_xclient *told)
+{
+	struct str address = told->value[LMTP_XCLIENT_ADDR];
+
+	FUZZ_CHECK(!run->held);
+	fuzz_print(&run->asked, "xclient");
+	for (size_t i = 0; i < LMTP_XCLIENT_COUNT; i++) {
+		FUZZ_CHECK(told->given[i] || told->value[i].n == 0);
+		FUZZ_CHECK(told->value[i].n <= ADDRESS_MAX);
+		for (size_t at = 0; at < told->value[i].n; at++) {
+			unsigned char octet = (unsigned char)told->value[i].p[at];
+
+			FUZZ_CHECK(octet >= ' ' && octet != 0x7F);
+			FUZZ_CHECK(octet < 0x80 || i == LMTP_XCLIENT_LOGIN ||
+				   i == LMTP_XCLIENT_ADDR || i == LMTP_XCLIENT_DESTADDR);
+		}
+		fuzz_print(&run->asked, told->given[i] ? " =" : " -");
+		fuzz_add(&run->asked, told->value[i]);
+	}
+	lmtp_report_xclient(&run->session, address.n == 0 || address.p[0] != '0', &run->buf);
+}
+
 /* False when the machine waits or has closed. */
 static bool perform(struct run *run, const struct lmtp_action *action, bool more)
 {
@@ -241,6 +264,9 @@ static bool perform(struct run *run, const struct lmtp_action *action, bool more
 		FUZZ_CHECK(!run->held);
 		fuzz_print(&run->asked, "tls");
 		lmtp_report_tls(&run->session, &run->buf);
+		break;
+	case LMTP_XCLIENT:
+		on_xclient(run, &action->xclient);
 		break;
 	case LMTP_CLOSE:
 		FUZZ_CHECK(!run->held);
@@ -277,6 +303,7 @@ static void converse(struct run *run, struct str settings, struct str sent, bool
 		.reject_nul = (flags & 2) != 0,
 		.errors = (flags & 4) != 0 ? 5 : 1000,
 		.starttls = (flags & 16) != 0,
+		.xclient = (flags & 32) != 0,
 	};
 	struct str rest = sent;
 

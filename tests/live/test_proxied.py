@@ -1,4 +1,4 @@
-"""Clients behind a proxy: PROXY headers by hand and by haproxy."""
+"""Clients behind a proxy: PROXY headers by hand and by haproxy, and XCLIENT."""
 import shutil
 import socket
 import ssl
@@ -349,3 +349,66 @@ class Proxied(LiveTest):
             if line.split()[:1] == ["accepted"]:
                 return line.split()[1]
         raise AssertionError("no count of connections")
+
+
+class Xclient(LiveTest):
+    def setUp(self):
+        self.mx = self.server(xclient_networks=["127.0.0.1"]).start()
+        self.mx.add_user("ann")
+
+    def received(self):
+        with self.mx.login() as pop3:
+            return pop3.multi("TOP 1 0").decode().split("Received: ", 1)[1].split("\r\n\tby")[0]
+
+    def deliver(self, *commands):
+        with wire.Lmtp(self.mx.lmtp_tcp) as lmtp:
+            for command in commands:
+                self.assertEqual(lmtp.code(command), 220)
+            self.assertEqual(lmtp.code("LHLO filter.example.net"), 250)
+            self.assertEqual(lmtp.deliver("a@example.net", [ANN], MESSAGE)[0][0], 250)
+            self.assertEqual(lmtp.code("QUIT"), 221)
+
+    def test_client_is_named_in_trace_and_log(self):
+        self.deliver("XCLIENT NAME=spike.example.net ADDR=192.0.2.9 PORT=2525",
+                     "XCLIENT HELO=spike PROTO=ESMTP LOGIN=x+40example.net")
+        self.assertEqual(self.received(), "from spike (spike.example.net [192.0.2.9])")
+        self.mx.wait_log(r'xclient session=\d+ peer=127.0.0.1 name="spike.example.net" '
+                         'addr="192.0.2.9" port="2525"$')
+        self.mx.wait_log('xclient .* proto="ESMTP" helo="spike" login="x@example.net"$')
+        self.mx.wait_log(r"delivery session=\d+ peer=192.0.2.9 xclient-from=127.0.0.1 ")
+        self.mx.wait_log("session protocol=lmtp .* peer=192.0.2.9 xclient-from=127.0.0.1 end=quit")
+
+    def test_client_by_ipv6_without_name(self):
+        self.deliver("XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::9")
+        self.assertEqual(self.received(), "from filter.example.net ([IPv6:2001:db8::9])")
+
+    def test_client_that_nobody_knows(self):
+        self.deliver("XCLIENT NAME=[TEMPUNAVAIL] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE]")
+        self.assertEqual(self.received(), "from unknown")
+        self.mx.wait_log("delivery .* peer=unknown xclient-from=127.0.0.1 ")
+
+    def test_bad_address_changes_nothing(self):
+        with wire.Lmtp(self.mx.lmtp_tcp) as lmtp:
+            self.assertIn("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT",
+                          lmtp.extensions)
+            for bad in ("ADDR=192.0.2.256", "ADDR=2001:db8::1", "DESTADDR=x ADDR=192.0.2.1"):
+                self.assertEqual(lmtp.code(f"XCLIENT NAME=a.example {bad}"), 501)
+            self.assertEqual(lmtp.deliver("a@example.net", [ANN], MESSAGE)[0][0], 250)
+        self.assertEqual(self.received(), "from client.example.net ([127.0.0.1])")
+
+    def test_others_may_not(self):
+        with wire.Lmtp(self.mx.lmtp) as lmtp:  # a unix socket is in no network
+            self.assertNotIn("XCLIENT", " ".join(lmtp.extensions))
+            self.assertEqual(lmtp.command("XCLIENT ADDR=192.0.2.9"), (550, ["5.7.1 not authorized"]))
+
+    def test_starttls_forgets_what_came_in_clear(self):
+        folder = self.mx.folder / "tls"
+        certificates.pair(folder, "default", "mx.example.test")
+        self.mx.options["tls_dir"] = folder
+        self.mx.restart()
+        with wire.Lmtp(self.mx.lmtp_tcp) as lmtp:
+            self.assertEqual(lmtp.code("XCLIENT NAME=a.example ADDR=192.0.2.9 HELO=a"), 220)
+            lmtp.starttls(certificates.client())
+            self.assertEqual(lmtp.deliver("a@example.net", [ANN], MESSAGE)[0][0], 250)
+        self.assertEqual(self.received(), "from client.example.net ([127.0.0.1])")
+        self.mx.wait_log(r"delivery session=\d+ peer=127.0.0.1 uid=")

@@ -56,7 +56,7 @@ static void values_reach_the_struct(void **state)
 			  "apop = yes\nlog = syslog\nlog_level = debug\n"
 			  "postmaster = root@example.org\n"
 			  "clear_password_networks = {\"192.0.2.0/24\", \"2001:db8::/32\"}\n"
-			  "proxy_networks = {\"10.0.0.1\"}\n"
+			  "proxy_networks = {\"10.0.0.1\"}\nxclient_networks = {\"10.0.0.2\"}\n"
 			  "clear_password_networks += {\"198.51.100.7\"}\n"
 			  "listener \"in\" {\n protocol = lmtp\n"
 			  " address = \"unix:/tmp/x\"\n mode = 0600\n group = mail\n"
@@ -79,6 +79,8 @@ static void values_reach_the_struct(void **state)
 	assert_int_equal(config->clear_password_networks.items[2].prefix, 32);
 	assert_int_equal(config->proxy_networks.n, 1);
 	assert_int_equal(config->proxy_networks.items[0].address[3], 1);
+	assert_int_equal(config->xclient_networks.n, 1);
+	assert_int_equal(config->xclient_networks.items[0].address[3], 2);
 	assert_int_equal(config->listener_count, 2);
 	assert_true(config->listeners[0].proxy && !config->listeners[1].proxy);
 	assert_string_equal(config->listeners[0].name, "in");

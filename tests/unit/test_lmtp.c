@@ -148,6 +148,10 @@ static bool perform(struct world *world, const struct lmtp_action *action, struc
 	case LMTP_START_TLS:
 		lmtp_report_tls(&world->session, out);
 		return true;
+	case LMTP_XCLIENT:
+		note(world, "xclient ", action->xclient.value[LMTP_XCLIENT_ADDR]);
+		lmtp_report_xclient(&world->session, true, out);
+		return true;
 	case LMTP_CLOSE:
 		assert_false(world->held);
 		world->closed = true;
@@ -226,6 +230,7 @@ static const struct str fragments[] = {
 	STR_INIT("BDAT x\r\n"),
 	STR_INIT("RSET\r\n"),
 	STR_INIT("NOOP " CANARY "\r\n"),
+	STR_INIT("XCLIENT ADDR=" CANARY "\r\n"),
 	STR_INIT(CANARY " " CANARY "\r\n"),
 	STR_INIT("QUIT\r\n"),
 };
@@ -285,6 +290,7 @@ static void session_split_of_input_changes_nothing(void **state)
 
 		policy.message_octets = round % 3 == 0 ? 60 : 0;
 		policy.reject_nul = round % 2 == 0;
+		policy.xclient = round % 5 == 0;
 		start(&whole, &policy);
 		feed(&whole, in);
 		for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {

@@ -94,6 +94,38 @@ static void sockaddr_round_trip_same(void **state)
 	}
 }
 
+static void text_of_smtp_is_read(void **state)
+{
+	static const struct {
+		struct str given;
+		const char *text; /* NULL = it is none */
+	} rows[] = {
+		{ STR_INIT("192.0.2.1"), "192.0.2.1" },
+		{ STR_INIT("IPV6:2001:db8::1"), "2001:db8::1" },
+		{ STR_INIT("ipv6:::ffff:192.0.2.1"), "192.0.2.1" },
+		{ STR_INIT(""), NULL },
+		{ STR_INIT("2001:db8::1"), NULL },
+		{ STR_INIT("IPV6:"), NULL },
+		{ STR_INIT("IPV6:192.0.2.1"), NULL },
+		{ STR_INIT("192.0.2.1\0"), NULL },
+		{ STR_INIT("192.0.2.256"), NULL },
+		{ STR_INIT("[192.0.2.1]"), NULL },
+		{ STR_INIT("IPV6:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"), NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct peer peer;
+		char text[PEER_TEXT_MAX];
+
+		assert_int_equal(peer_from_text(&peer, rows[i].given), rows[i].text != NULL);
+		if (rows[i].text == NULL)
+			continue;
+		peer_text(&peer, text, sizeof text);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 static void unknown_is_neither_local_nor_named(void **state)
 {
 	struct peer peer = { .family = PEER_UNKNOWN };
@@ -111,6 +143,7 @@ int main(void)
 		cmocka_unit_test(text_round_trip_same),
 		cmocka_unit_test(source_prefix_v4_whole_v6_half),
 		cmocka_unit_test(sockaddr_round_trip_same),
+		cmocka_unit_test(text_of_smtp_is_read),
 		cmocka_unit_test(unknown_is_neither_local_nor_named),
 	};
 
