@@ -18,8 +18,6 @@
 #include "net/tls_certificates.h"
 #include "net/tls_tickets.h"
 
-#define GROUPS "X25519:P-256:P-384"
-
 struct tls_server {
 	SSL_CTX *context;
 	struct tls_tickets *tickets;
@@ -95,6 +93,7 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 static bool set_rules(struct tls_server *server, const char *ciphers, struct fault *fault)
 {
 	static const unsigned char id[] = "restante";
+	char groups[] = "X25519:P-256:P-384"; /* OpenSSL's macro takes no const text */
 	SSL_CTX *context = server->context;
 
 	SSL_CTX_set_options(context,
@@ -114,7 +113,7 @@ static bool set_rules(struct tls_server *server, const char *ciphers, struct fau
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key);
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set1_groups_list(context, GROUPS) != 1 ||
+	    SSL_CTX_set1_groups_list(context, groups) != 1 ||
 	    SSL_CTX_set_session_id_context(context, id, sizeof id - 1) != 1) {
 		fault_set(fault, "OpenSSL refuses our rules for TLS");
 		return false;

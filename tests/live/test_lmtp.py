@@ -291,7 +291,9 @@ class Lmtp(LiveTest):
         replies = lmtp.deliver("böb@example.net", ["jürgen@example.test"], message,
                                " SMTPUTF8 BODY=8BITMIME")
         self.assertEqual([code for code, _ in replies], [250])
-        self.assertIn(b"with UTF8LMTP", self.retrieve("jürgen@example.test"))
+        with self.mx.login("jürgen@example.test") as pop3:
+            pop3.ok("UTF8")
+            self.assertIn(b"with UTF8LMTP", pop3.multi("RETR 1"))
 
     def test_ascii_alias_of_a_utf8_mailbox_keeps_the_header_ascii(self):
         self.mx.add_user("jürgen@example.test")

@@ -28,7 +28,8 @@ static int setup(void **state)
 	c->base.peer.family = AF_UNIX;
 	c->transaction = transaction_open(&mail);
 	assert_non_null(c->transaction);
-	assert_int_equal(transaction_add(c->transaction, &ann, 1), LMTP_ACCEPTED);
+	assert_int_equal(transaction_add(c->transaction, str_of(ann.address), &ann, 1),
+			 LMTP_ACCEPTED);
 	atomic_store(&server.delivered, 0);
 	*state = c;
 	return 0;
