@@ -1,4 +1,4 @@
-/* Networks, and who is in them. */
+/* Networks, see config_network.h, and who is in them. */
 #include <arpa/inet.h>
 #include <stdio.h>
 
@@ -10,17 +10,21 @@ static unsigned family_bits(int family)
 	return family == AF_INET ? 32 : 128;
 }
 
-/* True when no bit behind the prefix is set. */
-static bool rest_is_clear(const struct config_network *network)
+/* True when no bit behind the prefix was set. */
+static bool clear_rest(struct config_network *network)
 {
+	bool clear = true;
+
 	for (unsigned bit = network->prefix; bit < family_bits(network->family); bit++) {
-		if (network->address[bit / 8] & (0x80U >> bit % 8))
-			return false;
+		unsigned char mask = (unsigned char)(0x80U >> bit % 8);
+
+		clear = clear && (network->address[bit / 8] & mask) == 0;
+		network->address[bit / 8] &= (unsigned char)~mask;
 	}
-	return true;
+	return clear;
 }
 
-bool network_parse(const char *text, struct config_network *network, struct reason *reason)
+static bool parse(const char *text, struct config_network *network, struct reason *reason)
 {
 	const char *slash = strchr(text, '/');
 	size_t n = slash != NULL ? (size_t)(slash - text) : strlen(text);
@@ -41,11 +45,26 @@ bool network_parse(const char *text, struct config_network *network, struct reas
 	if (slash != NULL && !number_parse(str_of(slash + 1), prefix, &prefix))
 		return false;
 	network->prefix = (unsigned)prefix;
-	if (!rest_is_clear(network)) {
-		(void)snprintf(reason->text, sizeof reason->text,
-			       "has bits set behind its prefix of %u", network->prefix);
+	return true;
+}
+
+bool network_parse(const char *text, struct config_network *network, struct reason *reason)
+{
+	if (!parse(text, network, reason))
 		return false;
-	}
+	if (clear_rest(network))
+		return true;
+	(void)snprintf(reason->text, sizeof reason->text,
+		       "has bits set behind its prefix of %u", network->prefix);
+	return false;
+}
+
+bool network_parse_masked(const char *text, struct config_network *network,
+			  struct reason *reason)
+{
+	if (!parse(text, network, reason))
+		return false;
+	(void)clear_rest(network);
 	return true;
 }
 
@@ -57,8 +76,8 @@ void network_format(const struct config_network *network, char *text, size_t cap
 	(void)snprintf(text, cap, "%s/%u", host, network->prefix);
 }
 
-static bool network_holds(const struct config_network *network, int family,
-			  const unsigned char *address)
+bool network_holds(const struct config_network *network, int family,
+		   const unsigned char *address)
 {
 	unsigned whole = network->prefix / 8;
 	unsigned rest = network->prefix % 8;

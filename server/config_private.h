@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include "config_network.h"
 #include "restante/config.h"
 
 enum option_type {
@@ -47,11 +48,6 @@ extern const size_t config_option_count;
 extern const struct config_option listener_options[];
 extern const size_t listener_option_count;
 
-/* Why a value is refused: a sentence that follows the option's name. */
-struct reason {
-	char text[256];
-};
-
 /* Sets the option in *base (for a list: adds one value). */
 MUST_USE bool option_set(const struct config_option *option, void *base, const char *text,
 			 struct reason *reason);
@@ -63,11 +59,6 @@ bool option_quoted(const struct config_option *option);
 /* "1 to 1000", "yes or no"; "" where there is nothing to say. */
 void option_range(const struct config_option *option, char *text, size_t cap);
 void option_free(const struct config_option *option, void *base);
-
-/* "192.0.2.0/24", "2001:db8::/32", or one address. */
-MUST_USE bool network_parse(const char *text, struct config_network *network,
-			    struct reason *reason);
-void network_format(const struct config_network *network, char *text, size_t cap);
 
 /* Defaults for everything, listeners none. False: out of memory. */
 MUST_USE bool config_set_defaults(struct config *config);
