@@ -107,6 +107,20 @@
 #define TAKEOVER_IDLE_SECONDS 60         /* an idle holder without marks loses the maildrop */
 #define TAKEOVER_IDLE_MARKED_SECONDS 600 /* ... and one with marks */
 
+/* --- failed logins (server/limiter.h) ------------------------------------------------------- */
+#define LIMITER_FAILURES 5             /* so many cost nothing: a person's typing errors */
+#define LIMITER_DELAY_SECONDS 10       /* the longest wait: clients wait longer for an answer */
+#define LIMITER_STEP_MILLISECONDS 1000 /* the first wait; each failure doubles it */
+#define LIMITER_FORGET_SECONDS 60      /* one failure less */
+#define LIMITER_FAILURES_ABOVE \
+	15 /* counted above those that cost nothing: a quarter of an hour */
+/* 64 Ki entries each, below 30 MiB in all when full; the least recent goes out. */
+#define LIMITER_SOURCES 65536
+#define LIMITER_ACCOUNTS 65536
+#define LIMITER_HOMES 8 /* networks of one account: home, office, phones */
+#define LIMITER_HOME_SECONDS (30 * 86400)
+#define LIMITER_REFUSED_KEPT 8 /* refused credentials of one source, to know them again */
+
 /* --- store ------------------------------------------------------------------------------ */
 #define STORE_SHARDS_DEFAULT 8
 #define STORE_SHARDS_MAX 64
