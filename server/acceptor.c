@@ -43,7 +43,7 @@ static bool may_tell(const struct config *config, const struct sockaddr *address
 
 static struct connection *make_connection(struct acceptor *a,
 					  const struct acceptor_listener *listener, int fd,
-					  const struct peer *peer,
+					  const struct peer *peer, bool exempt,
 					  const struct sockaddr *address)
 {
 	const struct config *config = server_config(a->server);
@@ -58,6 +58,7 @@ static struct connection *make_connection(struct acceptor *a,
 	c->server = a->server;
 	c->started = clock_wall_seconds();
 	c->peer = *peer;
+	c->exempt = exempt;
 	c->clear_password =
 		peer_is_local(peer) || config_clear_password_allowed(config, address);
 	c->awaits_proxy = listener->proxy;
@@ -86,10 +87,31 @@ static bool begin(struct connection *c)
 	return true;
 }
 
+/* NULL: there is room for it; else the reason, for the log, why it is refused. */
+static const char *no_room(struct acceptor *a, const struct acceptor_listener *listener,
+			   const struct peer *peer, bool exempt)
+{
+	switch (table_admits(&a->server->table, peer, listener->protocol, exempt)) {
+	case TABLE_FULL:
+		return "connections";
+	case TABLE_SOURCE_FULL:
+		return "connections-per-prefix";
+	case TABLE_SOURCE_LOGINS_FULL:
+		return "connections-before-login-per-prefix";
+	case TABLE_OK:
+		break;
+	}
+	return NULL;
+}
+
 static void admit(struct acceptor *a, const struct acceptor_listener *listener, int fd,
 		  const struct sockaddr *address)
 {
 	struct server *server = a->server;
+	/* Behind a proxy it is the client that counts. */
+	bool exempt = !listener->proxy &&
+		      config_networks_hold(&server_config(server)->limiter_networks, address);
+	const char *refusal;
 	struct peer peer;
 	struct connection *c;
 
@@ -100,17 +122,12 @@ static void admit(struct acceptor *a, const struct acceptor_listener *listener, 
 		return;
 	}
 	stream_prepare(fd, listener->tcp);
-	switch (table_admits(&server->table, listener->proxy ? NULL : &peer)) {
-	case TABLE_FULL:
-		refuse(a, fd, listener, &peer, "connections");
+	refusal = no_room(a, listener, listener->proxy ? NULL : &peer, exempt);
+	if (refusal != NULL) {
+		refuse(a, fd, listener, &peer, refusal);
 		return;
-	case TABLE_SOURCE_FULL:
-		refuse(a, fd, listener, &peer, "connections-per-prefix");
-		return;
-	case TABLE_OK:
-		break;
 	}
-	c = make_connection(a, listener, fd, &peer, address);
+	c = make_connection(a, listener, fd, &peer, exempt, address);
 	if (c == NULL || !table_add(&server->table, c)) {
 		free(c);
 		refuse(a, fd, listener, &peer, "memory");

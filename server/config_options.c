@@ -66,6 +66,14 @@ const struct config_option config_options[] = {
 	  1000000, .offset = IN_CONFIG(connections_per_prefix),
 	  .help = "Connections at a time from one IPv4 address or IPv6 /64; loopback is "
 		  "exempt." },
+	{ "connections_before_login", OPTION_NUMBER, DEFAULT(CONNECTIONS_BEFORE_LOGIN_MAX), 1,
+	  1000000, .offset = IN_CONFIG(connections_before_login),
+	  .help = "Of them by POP3 before login; the oldest idle one gives way to a "
+		  "newcomer." },
+	{ "connections_before_login_per_prefix", OPTION_NUMBER,
+	  DEFAULT(CONNECTIONS_BEFORE_LOGIN_PER_PREFIX_MAX), 1, 1000000,
+	  .offset = IN_CONFIG(connections_before_login_per_prefix),
+	  .help = "The same from one IPv4 address or IPv6 /64; loopback is exempt." },
 	{ "login_seconds", OPTION_NUMBER, DEFAULT(POP3_LOGIN_SECONDS), 1, 3600,
 	  .offset = IN_CONFIG(login_seconds),
 	  .help = "From connecting to a good login at most." },
@@ -117,6 +125,17 @@ const struct config_option config_options[] = {
 	/* Proxies. */
 	{ "proxy_networks", OPTION_NETWORKS, "", .offset = IN_CONFIG(proxy_networks),
 	  .help = "Proxies, which tell by PROXY headers who the client is (proxy = yes)." },
+
+	/* Failed logins. */
+	{ "limiter_failures", OPTION_NUMBER, DEFAULT(LIMITER_FAILURES), 0, 1000,
+	  .offset = IN_CONFIG(limiter_failures),
+	  .help = "So many failed logins cost nothing; then each doubles the wait. 0: no "
+		  "waits." },
+	{ "limiter_delay_seconds", OPTION_NUMBER, DEFAULT(LIMITER_DELAY_SECONDS), 1, 300,
+	  .offset = IN_CONFIG(limiter_delay_seconds),
+	  .help = "The longest wait before a login is looked at." },
+	{ "limiter_networks", OPTION_NETWORKS, "", .offset = IN_CONFIG(limiter_networks),
+	  .help = "Networks that are never limited: neither in connections nor in logins." },
 
 	/* POP3. */
 	{ "apop", OPTION_YES_NO, "no", .words = no_yes, .offset = IN_CONFIG(apop),

@@ -17,7 +17,7 @@ static const char *const ending_words[] = {
 	[ENDING_DEADLINE] = "timeout", [ENDING_TAKEOVER] = "takeover",
 	[ENDING_KICK] = "kick",        [ENDING_DRAIN] = "shutdown",
 	[ENDING_BROKEN] = "trouble",   [ENDING_PROXY] = "proxy",
-	[ENDING_TLS] = "tls",
+	[ENDING_TLS] = "tls",          [ENDING_EVICTED] = "evicted",
 };
 static_assert(ARRAY_SIZE(ending_words) == ENDING_COUNT, "ending without a word");
 
@@ -59,6 +59,8 @@ bool connection_end(struct connection *connection, enum ending why)
 	/* A login may have taken its maildrop between the two: it sees `ending`, or we see it. */
 	(void)connection->protocol->revoke(connection);
 	shutdown(connection->polled.fd, SHUT_RDWR);
+	/* What it waits for need not come any more. */
+	timers_hurry(&connection->server->timers, connection);
 	return true;
 }
 

@@ -36,9 +36,10 @@ enum ending {
 	ENDING_TAKEOVER, /* another login took the idle maildrop */
 	ENDING_KICK,
 	ENDING_DRAIN,
-	ENDING_BROKEN, /* trouble of ours: memory, a message gone */
-	ENDING_PROXY,  /* no PROXY header where it must be */
-	ENDING_TLS,    /* no handshake, or octets in clear where it should have come */
+	ENDING_EVICTED, /* before login, for a newcomer */
+	ENDING_BROKEN,  /* trouble of ours: memory, a message gone */
+	ENDING_PROXY,   /* no PROXY header where it must be */
+	ENDING_TLS,     /* no handshake, or octets in clear where it should have come */
 	ENDING_COUNT
 };
 
@@ -83,7 +84,7 @@ struct protocol {
 	int64_t (*inactivity_seconds)(const struct connection *connection);
 	/* Draining, an idle session runs once more to say goodbye (LMTP: 421), or just ends. */
 	bool says_goodbye;
-	bool takes_secrets; /* before login its input may hold passwords */
+	bool logs_in; /* and before it does its input may hold passwords */
 	/* A late end that must not be: false while the maildrop is in UPDATE. Any thread. */
 	bool (*revoke)(struct connection *connection);
 	/* Frees what the session holds and writes its log line. */
@@ -110,6 +111,7 @@ struct connection {
 	bool greeted;            /* the protocol has started */
 	bool secure;             /* nobody on the way can read it */
 	bool clear_password;     /* this peer may send one */
+	bool exempt;             /* of a network that is never limited */
 	int64_t deadline_after;  /* in the prelude: the deadline that comes back */
 	bool health_check;       /* a proxy's own: worth a line only when it does something */
 	struct proxied *proxied; /* what a proxy has told (proxied.h); NULL = nothing */
@@ -120,19 +122,24 @@ struct connection {
 	enum ending why; /* set by the owner at RUN_CLOSE */
 
 	/* For other threads, under the table's mutex. */
-	atomic_int ending;        /* enum ending, set once */
-	atomic_bool resting;      /* armed and between commands */
-	atomic_bool marked;       /* holds deletion marks */
-	atomic_bool logged_in;    /* user and key of the session are set for good */
-	_Atomic int64_t deadline; /* monotonic ms */
+	atomic_int ending;           /* enum ending, set once */
+	atomic_bool resting;         /* armed and between commands */
+	atomic_bool marked;          /* holds deletion marks */
+	atomic_bool logged_in;       /* user and key of the session are set for good */
+	atomic_bool login_under_way; /* with a hasher, or good and waiting for its maildrop */
+	_Atomic int64_t deadline;    /* monotonic ms */
 	size_t unsent; /* the sweeper's own: in the kernel's queue when it last looked */
 	_Atomic int64_t active; /* monotonic ms of the last octet either way */
 
 	/* The table's own (table.h). */
 	bool counted; /* with its source, whatever `peer` says now */
 	struct source source;
+	struct connection *older, *newer; /* before login */
+	bool before_login;                /* stands in that list */
+	bool leaving;                     /* evicted */
 
 	/* The timers' own (timers.h). */
+	bool timed;
 	int64_t timer_due;
 	size_t timer_at;
 	const struct maildrop_key *waiting_for;

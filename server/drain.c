@@ -33,9 +33,8 @@ static void look(struct server *server, bool time_is_over)
 	table_each(&server->table, time_is_over ? end_all : end_resting, NULL);
 	if (!time_is_over)
 		return;
-	/* Nobody hears the answer any more: it need not wait for a hash, or for its time. */
+	/* Nobody hears the answer any more: it need not wait for a hash. */
 	hashers_refuse(&server->hashers);
-	(void)timers_run(&server->timers, INT64_MAX);
 }
 
 /* Until the table is empty or the time has come. Looks again: a session may come to rest. */

@@ -1,6 +1,6 @@
 /*
  * The state of one POP3 connection, shared by the driver's files: pop3_driver.c (actions),
- * pop3_login.c (from credentials to an open maildrop), pop3_finish.c (end and log lines).
+ * pop3_login.c (from credentials to an open maildrop), pop3_limit.c (who must wait), pop3_finish.c (end and log lines).
  */
 #ifndef RESTANTE_POP3_CONNECTION_H
 #define RESTANTE_POP3_CONNECTION_H
@@ -12,6 +12,7 @@
 /* Where a login stands, between its parts. */
 enum login_phase {
 	LOGIN_NONE,
+	LOGIN_DELAYED,   /* waits until its credentials are looked at */
 	LOGIN_VERIFYING, /* with a hasher */
 	LOGIN_VERIFIED,  /* the verdict is there */
 	LOGIN_FAILING,   /* waits for its time to be refused */
@@ -45,11 +46,14 @@ struct pop3_mailbox {
 struct pop3_connection {
 	struct connection base;
 	enum login_phase phase;
-	int64_t command_at; /* monotonic ms: when the login command came */
-	int64_t wait_until; /* ... and how long it waits for the maildrop */
+	int64_t command_at;    /* monotonic ms: when the login command came */
+	int64_t delayed_until; /* ... and before that nobody looks at it */
+	int64_t wait_until;    /* ... and how long it waits for the maildrop */
 	struct login_job *login;
 	struct pop3_mailbox *mailbox;
-	bool broken; /* a message or list could not be sent to its end */
+	bool limited;  /* the login was turned away, its credentials were not looked at */
+	bool repeated; /* the refused credentials had been refused before */
+	bool broken;   /* a message or list could not be sent to its end */
 	struct pop3_session machine;
 };
 
@@ -67,6 +71,15 @@ enum run_status pop3_login_continue(struct worker *worker, struct pop3_connectio
 void pop3_login_park(struct pop3_connection *c);
 /* The connection ends: a refusal that nobody waited for is logged and counted all the same. */
 void pop3_login_settle(struct pop3_connection *c);
+
+/*
+ * How long a login waits before its credentials are looked at, in milliseconds; LIMITER_LATER: it
+ * is turned away for now.
+ */
+int64_t pop3_limit_ask(const struct pop3_connection *c, struct str user);
+/* `secret` is empty where it is another one each time. False: it counts no more. Any thread. */
+bool pop3_limit_failed(const struct pop3_connection *c, struct str user, struct str secret);
+void pop3_limit_succeeded(const struct pop3_connection *c, struct str user);
 
 /* The maildrop is given up without UPDATE, or after it. */
 void pop3_mailbox_release(struct pop3_connection *c);

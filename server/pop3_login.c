@@ -1,7 +1,8 @@
 /*
- * From credentials to an open maildrop, in phases (enum login_phase): a hasher verifies; a refusal
- * waits for its time; a good login takes the maildrop's lock, takes an idle one over, or waits for
- * it; then the maildrop is opened and `+OK` said. RFC 1939 section 4: the lock comes before +OK.
+ * From credentials to an open maildrop, in phases (enum login_phase): after many failures it waits
+ * until its time has come; a hasher verifies; a refusal waits for its time; a good login takes the
+ * maildrop's lock, takes an idle one over, or waits for it; then the maildrop is opened and `+OK`
+ * said. RFC 1939 section 4: the lock comes before +OK.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +24,35 @@ static void verified(struct login_job *job)
 	struct server *server = c->base.server;
 
 	if (job->verdict == AUTH_OK) {
+		pop3_limit_succeeded(c, job->request.user);
 		c->phase = LOGIN_VERIFIED;
 		poller_arm(&server->poller, &c->base.polled, POLL_ROOM);
 		return;
 	}
+	if (job->verdict == AUTH_REFUSED)
+		c->repeated = !pop3_limit_failed(
+			c, job->request.user,
+			job->request.method == AUTH_PASS ? job->request.secret : STR(""));
 	c->phase = LOGIN_FAILING;
+	/* Nothing is under way but the time: it may be evicted, or drained, right now. */
+	atomic_store(&c->base.login_under_way, false);
+	atomic_store(&c->base.resting, true);
 	timers_park(&server->timers, &c->base,
 		    c->command_at + server_config(server)->login_failure_ms, NULL);
+}
+
+/* In the limiter's hands: waits, is turned away, or goes on to the hashers. */
+static void begin_waiting(struct pop3_connection *c)
+{
+	int64_t ms = pop3_limit_ask(c, c->login->request.user);
+
+	c->limited = ms == LIMITER_LATER;
+	c->delayed_until = c->command_at + ms;
+	c->phase = ms == 0 ? LOGIN_VERIFYING : LOGIN_DELAYED;
+	if (c->limited) {
+		c->login->verdict = AUTH_UNAVAILABLE;
+		c->login->result.reason = "too-many-failures";
+	}
 }
 
 enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
@@ -52,7 +75,7 @@ enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_ac
 	job->context = c;
 	c->login = job;
 	c->command_at = clock_monotonic_ms();
-	c->phase = LOGIN_VERIFYING;
+	begin_waiting(c);
 	return RUN_PARK;
 }
 
@@ -61,6 +84,16 @@ void pop3_login_park(struct pop3_connection *c)
 	struct server *server = c->base.server;
 	int64_t retry;
 
+	if (c->limited) {
+		verified(c->login);
+		return;
+	}
+	if (c->phase == LOGIN_DELAYED) {
+		atomic_store(&c->base.resting, true);
+		timers_park(&server->timers, &c->base, c->delayed_until, NULL);
+		return;
+	}
+	atomic_store(&c->base.login_under_way, true);
 	if (c->phase == LOGIN_VERIFYING) {
 		hashers_submit(&server->hashers, c->login);
 		return;
@@ -73,19 +106,31 @@ void pop3_login_park(struct pop3_connection *c)
 static void end_login(struct pop3_connection *c)
 {
 	c->phase = LOGIN_NONE;
+	c->limited = false;
+	c->repeated = false;
+	atomic_store(&c->base.login_under_way, false);
 	free(c->login);
 	c->login = NULL;
+}
+
+/* The stable words that tools which watch the log look for. */
+static const char *failure_event(const struct pop3_connection *c)
+{
+	if (c->limited)
+		return "auth-limited";
+	return c->login->verdict == AUTH_REFUSED ? "auth-fail" : "auth-unavailable";
 }
 
 static void log_failure(const struct pop3_connection *c)
 {
 	const struct login_job *job = c->login;
-	bool expected = job->verdict == AUTH_REFUSED || atomic_load(&c->base.server->draining);
+	bool expected = job->verdict == AUTH_REFUSED || c->limited ||
+			atomic_load(&c->base.server->draining);
 	struct log_line line;
 	char peer[PEER_TEXT_MAX];
 
 	peer_text(&c->base.peer, peer, sizeof peer);
-	log_begin(&line, expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "auth-fail");
+	log_begin(&line, expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, failure_event(c));
 	log_word(&line, "protocol", "pop3");
 	log_word(&line, "peer", peer);
 	log_number(&line, "session", c->base.session);
@@ -93,6 +138,8 @@ static void log_failure(const struct pop3_connection *c)
 	if (job->result.backend != NULL)
 		log_word(&line, "backend", job->result.backend);
 	log_word(&line, "reason", job->result.reason == NULL ? "unknown" : job->result.reason);
+	if (job->verdict == AUTH_REFUSED)
+		log_word(&line, "repeated", c->repeated ? "yes" : "no");
 	if (job->fault.text[0] != '\0')
 		log_quoted(&line, "why", str_of(job->fault.text));
 	log_quoted(&line, "user", job->request.user);
@@ -101,8 +148,10 @@ static void log_failure(const struct pop3_connection *c)
 
 static void account_for_failure(const struct pop3_connection *c)
 {
+	struct server *server = c->base.server;
+
 	log_failure(c);
-	atomic_fetch_add(&c->base.server->failed_logins, 1);
+	atomic_fetch_add(c->limited ? &server->limited_logins : &server->failed_logins, 1);
 }
 
 void pop3_login_settle(struct pop3_connection *c)
@@ -176,6 +225,7 @@ static enum run_status open_maildrop(struct worker *worker, struct pop3_connecti
 	maildrop_totals(mailbox->maildrop, &messages, &octets);
 	atomic_store(&mailbox->messages, messages);
 	atomic_store(&mailbox->octets, octets);
+	table_logged_in(&c->base.server->table, &c->base);
 	maildrop_note_login(c->base.server->store, &mailbox->key, clock_wall_seconds());
 	atomic_fetch_add(&c->base.server->logins, 1);
 	end_login(c);
@@ -240,6 +290,9 @@ enum run_status pop3_login_continue(struct worker *worker, struct pop3_connectio
 				    struct buf *out)
 {
 	switch (c->phase) {
+	case LOGIN_DELAYED:
+		c->phase = LOGIN_VERIFYING;
+		return RUN_PARK;
 	case LOGIN_VERIFIED:
 		return accept_login(worker, c, out);
 	case LOGIN_FAILING:

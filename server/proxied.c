@@ -113,6 +113,18 @@ static bool clear_password_allowed(const struct connection *c,
 					     (const struct sockaddr *)&address);
 }
 
+/* The client is counted, or is one of those who never are. */
+static enum table_answer admit(struct connection *c, struct peer client)
+{
+	struct sockaddr_storage address;
+	bool exempt;
+
+	peer_to_sockaddr(&client, &address);
+	exempt = config_networks_hold(&server_config(c->server)->limiter_networks,
+				      (const struct sockaddr *)&address);
+	return table_admit_client(&c->server->table, c, &client, exempt);
+}
+
 static enum prelude_status take_in(struct connection *c, const struct proxy_header *header)
 {
 	c->health_check = header->local;
@@ -121,12 +133,13 @@ static enum prelude_status take_in(struct connection *c, const struct proxy_head
 		if (c->proxied == NULL)
 			return fail(c, ENDING_BROKEN);
 	}
-	switch (table_admit_client(&c->server->table, c,
-				   header->known ? &header->client : &c->peer)) {
+	switch (admit(c, header->known ? header->client : c->peer)) {
 	case TABLE_FULL:
 		return no_room(c, "memory");
 	case TABLE_SOURCE_FULL:
 		return no_room(c, "connections-per-prefix");
+	case TABLE_SOURCE_LOGINS_FULL:
+		return no_room(c, "connections-before-login-per-prefix");
 	case TABLE_OK:
 		break;
 	}

@@ -9,6 +9,7 @@
 
 #include "admission.h"
 #include "hasher.h"
+#include "limiter.h"
 #include "listener.h"
 #include "net/tls.h"
 #include "refusal.h"
@@ -31,10 +32,11 @@ struct server {
 	struct table table;
 	struct timers timers;
 	struct hashers hashers;
+	struct limiter limiter;      /* of failed logins */
 	struct admission deliveries; /* LMTP messages being received */
 	atomic_bool draining;
 	struct refusals refusals;
-	_Atomic uint64_t accepted, logins, failed_logins, delivered;
+	_Atomic uint64_t accepted, logins, failed_logins, limited_logins, delivered;
 	int64_t started; /* seconds since 1970 */
 };
 

@@ -130,7 +130,7 @@ static uint32_t connection_limit(const struct config *config, unsigned workers, 
 	uint64_t nofile = privilege_raise_nofile();
 	/* A hasher may have accounts.db open a second time, to make a mailbox. */
 	uint64_t databases = (uint64_t)(workers + 2) * (shards + 1) + 2 * config->hashers;
-	uint64_t fixed = DESCRIPTORS_FIXED + databases * DESCRIPTORS_PER_DATABASE;
+	uint64_t fixed = DESCRIPTORS_FIXED + TABLE_SPARE + databases * DESCRIPTORS_PER_DATABASE;
 	uint64_t room = nofile > fixed + 16 ? nofile - fixed : 16;
 	struct log_line line;
 
@@ -144,12 +144,23 @@ static uint32_t connection_limit(const struct config *config, unsigned workers, 
 	return (uint32_t)room;
 }
 
+static struct table_limits table_limits(const struct config *config)
+{
+	return (struct table_limits){
+		.per_source = config->connections_per_prefix,
+		.before_login = config->connections_before_login,
+		.before_login_per_source = config->connections_before_login_per_prefix,
+	};
+}
+
 static bool set_up_shared(struct server *server, const struct config *config,
 			  uint32_t connections, struct fault *fault)
 {
+	const struct table_limits limits = table_limits(config);
 	bool good = poller_open(&server->poller) &&
-		    table_open(&server->table, connections, config->connections_per_prefix) &&
-		    timers_open(&server->timers, connections, &server->poller) &&
+		    table_open(&server->table, connections, &limits) &&
+		    timers_open(&server->timers, connections + TABLE_SPARE, &server->poller) &&
+		    limiter_open(&server->limiter) &&
 		    admission_open(&server->deliveries, DELIVERY_MEMORY / STORE_CHUNK_OCTETS,
 				   &server->poller);
 
@@ -253,6 +264,7 @@ static void take_down(struct service *s)
 	free(s->accepting);
 	timers_close(&server->timers);
 	table_close(&server->table);
+	limiter_close(&server->limiter);
 	admission_close(&server->deliveries);
 	poller_close(&server->poller);
 	tls_server_close(&server->tls);
@@ -273,8 +285,10 @@ bool service_start(struct service *s, const struct config *config, struct fault 
 
 void service_reload(struct service *s, const struct config *config)
 {
+	const struct table_limits limits = table_limits(config);
+
 	atomic_store_explicit(&s->server.config, config, memory_order_release);
-	table_set_per_source(&s->server.table, config->connections_per_prefix);
+	table_set_limits(&s->server.table, &limits);
 	certificates_look(&s->server);
 }
 

@@ -121,6 +121,7 @@ static void status(void *context, control_figure *row, void *to)
 	figure(row, to, "refused", atomic_load(&server->refusals.all));
 	figure(row, to, "logins", atomic_load(&server->logins));
 	figure(row, to, "failed-logins", atomic_load(&server->failed_logins));
+	figure(row, to, "limited-logins", atomic_load(&server->limited_logins));
 	figure(row, to, "delivered", atomic_load(&server->delivered));
 	for (size_t i = 0; i < server->listeners.n; i++)
 		row(to, server->listeners.items[i].config->name,

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "net/stream.h"
 
@@ -11,49 +10,30 @@
 #define SLOW_READER_MILLISECONDS 60000
 
 /* Sources choose their own addresses, so the hash is keyed: no list of theirs grows long. */
-static unsigned keyed_hash(uint64_t key, const void *octets, size_t n);
-#define HASH_FUNCTION(octets, n, value) ((value) = keyed_hash(table->hash_key, (octets), (n)))
+#define HASH_FUNCTION(octets, size, value)             \
+	((value) = (unsigned)siphash(&table->hash_key, \
+				     (struct str){ (const char *)(octets), (size) }))
 #include <uthash.h>
 
 struct source_count {
 	struct source source;
 	unsigned n;
+	unsigned before_login;
 	UT_hash_handle hh;
 };
 
-static uint64_t rotate(uint64_t x, int by)
+bool table_open(struct table *table, uint32_t capacity, const struct table_limits *limits)
 {
-	return (x << by) | (x >> (64 - by));
-}
+	uint32_t slots = capacity + TABLE_SPARE;
 
-/* A multiply-and-rotate hash under a secret key; a source is at most 16 octets. */
-static unsigned keyed_hash(uint64_t key, const void *octets, size_t n)
-{
-	uint64_t words[2] = { 0, 0 };
-	uint64_t hash = key;
-
-	memcpy(words, octets, n < sizeof words ? n : sizeof words);
-	for (int i = 0; i < 2; i++) {
-		hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
-		hash = rotate(hash, 29) ^ (key * UINT64_C(0xbf58476d1ce4e5b9));
-		hash *= UINT64_C(0x94d049bb133111eb);
-		hash ^= hash >> 32;
-	}
-	return (unsigned)hash;
-}
-
-bool table_open(struct table *table, uint32_t capacity, unsigned per_source)
-{
 	memset(table, 0, sizeof *table);
-	if (getrandom(&table->hash_key, sizeof table->hash_key, 0) !=
-	    (ssize_t)sizeof table->hash_key)
+	if (!siphash_key_make(&table->hash_key))
 		return false;
-	table->hash_key |= 1;
 	table->capacity = capacity;
-	table->per_source = per_source;
+	table->limits = *limits;
 	table->next_session = 1;
-	table->slots = calloc(capacity, sizeof table->slots[0]);
-	table->free_slots = calloc(capacity, sizeof table->free_slots[0]);
+	table->slots = calloc(slots, sizeof table->slots[0]);
+	table->free_slots = calloc(slots, sizeof table->free_slots[0]);
 	if (table->slots == NULL || table->free_slots == NULL ||
 	    pthread_mutex_init(&table->mutex, NULL) != 0) {
 		free(table->slots);
@@ -61,9 +41,9 @@ bool table_open(struct table *table, uint32_t capacity, unsigned per_source)
 		table->slots = NULL;
 		return false;
 	}
-	for (uint32_t i = 0; i < capacity; i++)
-		table->free_slots[i] = capacity - 1 - i;
-	table->free_count = capacity;
+	for (uint32_t i = 0; i < slots; i++)
+		table->free_slots[i] = slots - 1 - i;
+	table->free_count = slots;
 	return true;
 }
 
@@ -85,10 +65,10 @@ void table_close(struct table *table)
 	pthread_mutex_destroy(&table->mutex);
 }
 
-void table_set_per_source(struct table *table, unsigned per_source)
+void table_set_limits(struct table *table, const struct table_limits *limits)
 {
 	pthread_mutex_lock(&table->mutex);
-	table->per_source = per_source;
+	table->limits = *limits;
 	pthread_mutex_unlock(&table->mutex);
 }
 
@@ -100,26 +80,95 @@ static struct source_count *find_source(struct table *table, const struct source
 	return count;
 }
 
-static bool source_full(struct table *table, const struct peer *peer)
+/* --- before login ------------------------------------------------------------------------ */
+
+static void list_newest(struct table *table, struct connection *connection)
+{
+	connection->before_login = true;
+	connection->older = table->newest;
+	connection->newer = NULL;
+	if (table->newest != NULL)
+		table->newest->newer = connection;
+	else
+		table->oldest = connection;
+	table->newest = connection;
+	table->before_login++;
+}
+
+/* With the mutex held. It stands in the list no more, and its source has one less there. */
+static void unlist(struct table *table, struct connection *connection)
+{
+	if (!connection->before_login)
+		return;
+	connection->before_login = false;
+	if (connection->older != NULL)
+		connection->older->newer = connection->newer;
+	else
+		table->oldest = connection->newer;
+	if (connection->newer != NULL)
+		connection->newer->older = connection->older;
+	else
+		table->newest = connection->older;
+	table->before_login--;
+	if (connection->counted)
+		find_source(table, &connection->source)->before_login--;
+}
+
+/*
+ * The oldest, since a real client is soon through with its login. Not one whose password is being
+ * looked at, or that waits for its maildrop: that is work done already.
+ */
+static bool evict_oldest(struct table *table)
+{
+	struct connection *c = table->oldest;
+
+	while (c != NULL &&
+	       (atomic_load(&c->login_under_way) || !connection_end(c, ENDING_EVICTED)))
+		c = c->newer;
+	if (c == NULL)
+		return false;
+	unlist(table, c);
+	c->leaving = true;
+	table->leaving++;
+	return true;
+}
+
+/* --- coming and going -------------------------------------------------------------------- */
+
+static enum table_answer source_admits(struct table *table, const struct peer *peer,
+				       const struct protocol *protocol, bool exempt)
 {
 	struct source source = peer_source(peer);
 	const struct source_count *count;
 
-	if (peer_is_local(peer))
-		return false;
+	if (exempt || peer_is_local(peer))
+		return TABLE_OK;
 	count = find_source(table, &source);
-	return count != NULL && count->n >= table->per_source;
+	if (count == NULL)
+		return TABLE_OK;
+	if (count->n >= table->limits.per_source)
+		return TABLE_SOURCE_FULL;
+	return protocol->logs_in && count->before_login >= table->limits.before_login_per_source
+		       ? TABLE_SOURCE_LOGINS_FULL
+		       : TABLE_OK;
 }
 
-enum table_answer table_admits(struct table *table, const struct peer *peer)
+enum table_answer table_admits(struct table *table, const struct peer *peer,
+			       const struct protocol *protocol, bool exempt)
 {
 	enum table_answer answer = TABLE_OK;
+	bool crowded;
 
 	pthread_mutex_lock(&table->mutex);
-	if (table->free_count == 0)
+	if (peer != NULL)
+		answer = source_admits(table, peer, protocol, exempt);
+	crowded = table->used - table->leaving >= table->capacity ||
+		  (protocol->logs_in && !exempt &&
+		   table->before_login >= table->limits.before_login);
+	if (answer == TABLE_OK && crowded && !evict_oldest(table))
 		answer = TABLE_FULL;
-	else if (peer != NULL && source_full(table, peer))
-		answer = TABLE_SOURCE_FULL;
+	if (answer == TABLE_OK && table->free_count == 0)
+		answer = TABLE_FULL;
 	pthread_mutex_unlock(&table->mutex);
 	return answer;
 }
@@ -129,7 +178,7 @@ static bool count_source(struct table *table, struct connection *connection)
 {
 	struct source_count *count;
 
-	if (peer_is_local(&connection->peer))
+	if (connection->exempt || peer_is_local(&connection->peer))
 		return true;
 	connection->source = peer_source(&connection->peer);
 	count = find_source(table, &connection->source);
@@ -141,6 +190,7 @@ static bool count_source(struct table *table, struct connection *connection)
 		HASH_ADD(hh, table->sources, source, sizeof count->source, count);
 	}
 	count->n++;
+	count->before_login += connection->before_login;
 	connection->counted = true;
 	return true;
 }
@@ -150,6 +200,8 @@ bool table_add(struct table *table, struct connection *connection)
 	bool counted = true;
 
 	pthread_mutex_lock(&table->mutex);
+	if (connection->protocol->logs_in && !connection->exempt)
+		list_newest(table, connection);
 	if (!connection->awaits_proxy)
 		counted = count_source(table, connection);
 	if (counted) {
@@ -157,21 +209,25 @@ bool table_add(struct table *table, struct connection *connection)
 		connection->session = table->next_session++;
 		table->slots[connection->slot] = connection;
 		table->used++;
+	} else {
+		unlist(table, connection);
 	}
 	pthread_mutex_unlock(&table->mutex);
 	return counted;
 }
 
 enum table_answer table_admit_client(struct table *table, struct connection *connection,
-				     const struct peer *client)
+				     const struct peer *client, bool exempt)
 {
-	enum table_answer answer = TABLE_OK;
+	enum table_answer answer;
 
 	pthread_mutex_lock(&table->mutex);
 	connection->peer = *client;
-	if (source_full(table, client))
-		answer = TABLE_SOURCE_FULL;
-	else if (!count_source(table, connection))
+	connection->exempt = exempt;
+	if (exempt)
+		unlist(table, connection);
+	answer = source_admits(table, client, connection->protocol, exempt);
+	if (answer == TABLE_OK && !count_source(table, connection))
 		answer = TABLE_FULL;
 	pthread_mutex_unlock(&table->mutex);
 	return answer;
@@ -192,6 +248,8 @@ void table_remove(struct table *table, struct connection *connection)
 	table->slots[connection->slot] = NULL;
 	table->free_slots[table->free_count++] = connection->slot;
 	table->used--;
+	table->leaving -= connection->leaving;
+	unlist(table, connection);
 	if (connection->counted) {
 		count = find_source(table, &connection->source);
 		if (--count->n == 0) {
@@ -199,6 +257,13 @@ void table_remove(struct table *table, struct connection *connection)
 			free(count);
 		}
 	}
+	pthread_mutex_unlock(&table->mutex);
+}
+
+void table_logged_in(struct table *table, struct connection *connection)
+{
+	pthread_mutex_lock(&table->mutex);
+	unlist(table, connection);
 	pthread_mutex_unlock(&table->mutex);
 }
 
@@ -221,7 +286,7 @@ uint32_t table_used(struct table *table)
 void table_each(struct table *table, table_visit *visit, void *context)
 {
 	pthread_mutex_lock(&table->mutex);
-	for (uint32_t i = 0; i < table->capacity; i++)
+	for (uint32_t i = 0; i < table->capacity + TABLE_SPARE; i++)
 		if (table->slots[i] != NULL)
 			visit(context, table->slots[i]);
 	pthread_mutex_unlock(&table->mutex);
@@ -259,7 +324,7 @@ void table_sweep(struct table *table, int64_t now)
 
 static struct connection *find_session(struct table *table, uint64_t session)
 {
-	for (uint32_t i = 0; i < table->capacity; i++)
+	for (uint32_t i = 0; i < table->capacity + TABLE_SPARE; i++)
 		if (table->slots[i] != NULL && table->slots[i]->session == session)
 			return table->slots[i];
 	return NULL;

@@ -73,6 +73,7 @@ static void take_out(struct timers *timers, struct connection *connection)
 	size_t at = connection->timer_at;
 	struct connection *last = timers->heap[--timers->n];
 
+	connection->timed = false;
 	if (connection->waiting_for != NULL)
 		timers->waiting--;
 	if (last == connection)
@@ -96,6 +97,12 @@ void timers_park(struct timers *timers, struct connection *connection, int64_t d
 	bool first;
 
 	pthread_mutex_lock(&timers->mutex);
+	if (atomic_load(&connection->ending) != ENDING_NOT) {
+		poller_arm(timers->poller, &connection->polled, POLL_ROOM);
+		pthread_mutex_unlock(&timers->mutex);
+		return;
+	}
+	connection->timed = true;
 	connection->timer_due = due;
 	connection->waiting_for = key;
 	if (key != NULL)
@@ -124,6 +131,16 @@ int timers_run(struct timers *timers, int64_t now)
 		next = (int)(timers->heap[0]->timer_due - now);
 	pthread_mutex_unlock(&timers->mutex);
 	return next;
+}
+
+void timers_hurry(struct timers *timers, struct connection *connection)
+{
+	pthread_mutex_lock(&timers->mutex);
+	if (connection->timed) {
+		take_out(timers, connection);
+		poller_arm(timers->poller, &connection->polled, POLL_ROOM);
+	}
+	pthread_mutex_unlock(&timers->mutex);
 }
 
 static bool same_maildrop(const struct maildrop_key *a, const struct maildrop_key *b)

@@ -23,12 +23,14 @@ MUST_USE bool timers_open(struct timers *timers, size_t cap, struct poller *poll
 void timers_close(struct timers *timers);
 /*
  * Parks the connection until `due` (monotonic ms), or until the maildrop `key` (NULL = none) is
- * released. The caller's last touch. The connection is then armed.
+ * released. The caller's last touch. The connection is then armed; at once if it is ending.
  */
 void timers_park(struct timers *timers, struct connection *connection, int64_t due,
 		 const struct maildrop_key *key);
 /* Arms what is due; returns milliseconds until the next one, -1 when there is none. */
 int timers_run(struct timers *timers, int64_t now);
+/* Arms the connection at once if it is parked here. Under the table's mutex, so that it stays. */
+void timers_hurry(struct timers *timers, struct connection *connection);
 /* A maildrop is free: arms every login that waits for it. Any thread. */
 void timers_released(struct timers *timers, const struct maildrop_key *key);
 

@@ -269,7 +269,7 @@ void turn_run(struct worker *worker, struct connection *c)
 	worker->commands = TURN_COMMANDS;
 	worker->octets = TURN_OCTETS;
 	atomic_store(&c->resting, false);
-	secret = c->protocol->takes_secrets && !atomic_load(&c->logged_in);
+	secret = c->protocol->logs_in && !atomic_load(&c->logged_in);
 	pass = whole_turn(worker, c);
 	/* What came before the login may have been a password. */
 	if (secret)

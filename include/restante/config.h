@@ -66,12 +66,17 @@ struct config {
 
 	unsigned connections;
 	unsigned connections_per_prefix;
+	unsigned connections_before_login, connections_before_login_per_prefix;
 	unsigned login_seconds;
 	unsigned pop3_inactivity_seconds;
 	unsigned lmtp_inactivity_seconds;
 	unsigned errors_before_login, errors_after_login, login_attempts;
 	unsigned drain_seconds;
 	unsigned login_failure_ms;
+
+	unsigned limiter_failures; /* 0 = nobody is slowed down */
+	unsigned limiter_delay_seconds;
+	struct config_networks limiter_networks; /* never limited */
 
 	unsigned lock_wait_ms;
 	unsigned takeover_idle_seconds;        /* 0 = never */

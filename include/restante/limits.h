@@ -93,6 +93,13 @@
 #define CONNECTIONS_MAX 12000 /* total; lowered at start to what NOFILE allows */
 /* Per IPv4 address or IPv6 /64; loopback and unix sockets are exempt. */
 #define CONNECTIONS_PER_PREFIX_MAX 50
+/*
+ * Of all connections those before login; the oldest idle one gives way to a newcomer. The rest is
+ * for sessions and deliveries.
+ */
+#define CONNECTIONS_BEFORE_LOGIN_MAX 11000
+/* A household or an office logs in and is counted no more; an attacker stays. */
+#define CONNECTIONS_BEFORE_LOGIN_PER_PREFIX_MAX 20
 #define TURN_COMMANDS 32         /* a worker's turn with one connection ends after these */
 #define TURN_OCTETS (256 * 1024) /* ... or after this much output or message input */
 #define POP3_READ_OCTETS 4096    /* at once: all that is held ahead of an unfinished reply */

@@ -53,7 +53,8 @@ class Server(harness.Server):
 
     def __init__(self, **options):
         super().__init__({"workers": 2, "login_seconds": 3600, "message_size": "256M",
-                          "connections": 20000, **options})
+                          "connections": 20000, "connections_before_login": 20000,
+                          **options})
 
     def __enter__(self):
         return self.start()

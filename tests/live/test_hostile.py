@@ -119,7 +119,7 @@ class Hostile(LiveTest):
 
     def test_total_limit_refuses_politely_and_recovers(self):
         self.start("ann", connections=10, login_seconds=3600)
-        held = [wire.Pop3(self.mx.pop3) for _ in range(10)]
+        held = [wire.Lmtp(self.mx.lmtp_tcp) for _ in range(10)]
         with socket.create_connection(self.mx.pop3) as late, late.makefile("rb") as replies:
             self.assertTrue(replies.read().startswith(b"-ERR [SYS/TEMP] "))
         with socket.create_connection(self.mx.lmtp_tcp) as late, late.makefile("rb") as replies:
@@ -128,8 +128,8 @@ class Hostile(LiveTest):
         self.mx.wait_log(r"session .*end=hangup")
         with self.mx.login("ann") as pop3:
             pop3.quit()
-        for pop3 in held:
-            pop3.close()
+        for lmtp in held:
+            lmtp.close()
 
     def test_limit_per_source_spares_others_and_loopback(self):
         address = own_address()

@@ -202,16 +202,18 @@ class Process(LiveTest):
         server.start(["prlimit", "--nofile=200"])
         server.add_user("ann")
         limit = int(server.wait_log(r"connections-lowered configured=1000 connections=(\d+) ")[1])
-        held = [wire.Pop3(server.pop3) for _ in range(limit)]
+        # LMTP makes no room for newcomers, as POP3 before login would.
+        held = [wire.Lmtp(server.lmtp_tcp) for _ in range(limit - 1)]
         try:
-            with socket.create_connection(server.pop3) as late, late.makefile("rb") as replies:
-                self.assertTrue(replies.read().startswith(b"-ERR [SYS/TEMP] "))
-            # What is left is enough for the databases.
-            held[-1].login("ann@example.test", PASSWORD)
-            self.assertEqual(held[-1].stat()[0], 0)
+            with wire.Pop3(server.pop3) as pop3:
+                # What is left is enough for the databases.
+                pop3.login("ann@example.test", PASSWORD)
+                with socket.create_connection(server.pop3) as late, late.makefile("rb") as replies:
+                    self.assertTrue(replies.read().startswith(b"-ERR [SYS/TEMP] "))
+                self.assertEqual(pop3.stat()[0], 0)
         finally:
-            for pop3 in held:
-                pop3.close()
+            for lmtp in held:
+                lmtp.close()
 
     def test_without_descriptors_listening_pauses_and_goes_on(self):
         server = self.serve()

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connection.h"
+#include "server.h"
 
 struct fake_connection {
 	struct connection base;
@@ -32,6 +32,17 @@ static const struct protocol fake_protocol = {
 	.revoke = fake_revoke,
 };
 
+/* The same, but one whose connections log in. */
+static const struct protocol fake_login_protocol = {
+	.name = "fake-login",
+	.size = sizeof(struct fake_connection),
+	.logs_in = true,
+	.revoke = fake_revoke,
+};
+
+/* Its timers are never opened: zeros are timers that nothing is parked with. */
+static struct server fake_server;
+
 static inline struct fake_connection *fake_connection(void)
 {
 	struct fake_connection *fake = calloc(1, sizeof *fake);
@@ -42,6 +53,7 @@ static inline struct fake_connection *fake_connection(void)
 	(void)failed;
 	fake->base.polled.fd = fds[0];
 	fake->base.protocol = &fake_protocol;
+	fake->base.server = &fake_server;
 	fake->base.peer.family = AF_UNIX;
 	atomic_store(&fake->base.deadline, INT64_MAX);
 	fake->far = fds[1];

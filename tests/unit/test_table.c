@@ -1,5 +1,6 @@
 /* The table of connections: limits by source, deadlines, takeover of idle sessions. */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +34,27 @@ static struct peer peer_of(const char *text)
 	return peer;
 }
 
+static bool hung_up(const struct fake_connection *fake)
+{
+	char octet;
+
+	return recv(fake->far, &octet, 1, 0) == 0;
+}
+
+static bool open_table(struct table *table, uint32_t capacity, unsigned per_source)
+{
+	const struct table_limits limits = { .per_source = per_source,
+					     .before_login = UINT_MAX,
+					     .before_login_per_source = UINT_MAX };
+
+	return table_open(table, capacity, &limits);
+}
+
+static enum table_answer admits(struct table *table, const struct peer *peer)
+{
+	return table_admits(table, peer, &fake_protocol, false);
+}
+
 static void admits_same_source_up_to_its_limit(void **state)
 {
 	struct fake_connection *fakes[3];
@@ -42,17 +64,17 @@ static void admits_same_source_up_to_its_limit(void **state)
 	struct table table;
 
 	(void)state;
-	assert_true(table_open(&table, 8, 3));
+	assert_true(open_table(&table, 8, 3));
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(table_admits(&table, &neighbour), TABLE_OK);
+		assert_int_equal(admits(&table, &neighbour), TABLE_OK);
 		fakes[i] = fake_connection();
 		fakes[i]->base.peer = peer;
 		assert_true(table_add(&table, &fakes[i]->base));
 	}
-	assert_int_equal(table_admits(&table, &neighbour), TABLE_SOURCE_FULL);
-	assert_int_equal(table_admits(&table, &stranger), TABLE_OK);
+	assert_int_equal(admits(&table, &neighbour), TABLE_SOURCE_FULL);
+	assert_int_equal(admits(&table, &stranger), TABLE_OK);
 	table_remove(&table, &fakes[1]->base);
-	assert_int_equal(table_admits(&table, &neighbour), TABLE_OK);
+	assert_int_equal(admits(&table, &neighbour), TABLE_OK);
 	table_remove(&table, &fakes[0]->base);
 	table_remove(&table, &fakes[2]->base);
 	for (int i = 0; i < 3; i++)
@@ -66,13 +88,13 @@ static void admits_local_peers_without_source_limit_until_full(void **state)
 	struct table table;
 
 	(void)state;
-	assert_true(table_open(&table, 4, 1));
+	assert_true(open_table(&table, 4, 1));
 	for (int i = 0; i < 4; i++) {
 		fakes[i] = fake_connection();
-		assert_int_equal(table_admits(&table, &fakes[i]->base.peer), TABLE_OK);
+		assert_int_equal(admits(&table, &fakes[i]->base.peer), TABLE_OK);
 		assert_true(table_add(&table, &fakes[i]->base));
 	}
-	assert_int_equal(table_admits(&table, &fakes[0]->base.peer), TABLE_FULL);
+	assert_int_equal(admits(&table, &fakes[0]->base.peer), TABLE_FULL);
 	assert_int_equal(table_used(&table), 4);
 	for (int i = 0; i < 4; i++) {
 		table_remove(&table, &fakes[i]->base);
@@ -90,27 +112,27 @@ static void client_behind_proxy_is_counted_as_itself(void **state)
 	struct table table;
 
 	(void)state;
-	assert_true(table_open(&table, 8, 2));
+	assert_true(open_table(&table, 8, 2));
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(table_admits(&table, NULL), TABLE_OK);
+		assert_int_equal(admits(&table, NULL), TABLE_OK);
 		fakes[i] = fake_connection();
 		fakes[i]->base.peer = proxy;
 		fakes[i]->base.awaits_proxy = true;
 		assert_true(table_add(&table, &fakes[i]->base));
 	}
-	assert_int_equal(table_admits(&table, &proxy), TABLE_OK);
+	assert_int_equal(admits(&table, &proxy), TABLE_OK);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(table_admit_client(&table, &fakes[i]->base, &client),
+		assert_int_equal(table_admit_client(&table, &fakes[i]->base, &client, false),
 				 i < 2 ? TABLE_OK : TABLE_SOURCE_FULL);
-	assert_int_equal(table_admits(&table, &client), TABLE_SOURCE_FULL);
-	assert_int_equal(table_admits(&table, &proxy), TABLE_OK);
+	assert_int_equal(admits(&table, &client), TABLE_SOURCE_FULL);
+	assert_int_equal(admits(&table, &proxy), TABLE_OK);
 	/* Told of another peer, for the log, it still counts as what it was counted as. */
 	table_set_peer(&table, &fakes[0]->base, &proxy);
 	table_remove(&table, &fakes[2]->base); /* refused: was never counted */
 	table_remove(&table, &fakes[3]->base); /* no header ever came */
-	assert_int_equal(table_admits(&table, &client), TABLE_SOURCE_FULL);
+	assert_int_equal(admits(&table, &client), TABLE_SOURCE_FULL);
 	table_remove(&table, &fakes[0]->base);
-	assert_int_equal(table_admits(&table, &client), TABLE_OK);
+	assert_int_equal(admits(&table, &client), TABLE_OK);
 	table_remove(&table, &fakes[1]->base);
 	assert_null(table.sources);
 	for (int i = 0; i < 4; i++)
@@ -125,14 +147,181 @@ static void client_without_memory_to_count_it_is_refused(void **state)
 	struct table table;
 
 	(void)state;
-	assert_true(table_open(&table, 2, 1));
+	assert_true(open_table(&table, 2, 1));
 	fake->base.awaits_proxy = true;
 	assert_true(table_add(&table, &fake->base));
 	failing = 1;
-	assert_int_equal(table_admit_client(&table, &fake->base, &client), TABLE_FULL);
+	assert_int_equal(table_admit_client(&table, &fake->base, &client, false), TABLE_FULL);
 	failing = 0;
 	table_remove(&table, &fake->base);
 	fake_free(fake);
+	table_close(&table);
+}
+
+/* --- before login ------------------------------------------------------------------------ */
+
+/* A connection that logs in, from 192.0.2.`host`, in the table. */
+static struct fake_connection *newcomer(struct table *table, unsigned char host, bool exempt)
+{
+	struct fake_connection *fake = fake_connection();
+
+	fake->base.protocol = &fake_login_protocol;
+	fake->base.peer = (struct peer){ .family = AF_INET, .address = { 192, 0, 2, host } };
+	fake->base.exempt = exempt;
+	assert_true(table_add(table, &fake->base));
+	return fake;
+}
+
+static enum table_answer admits_login(struct table *table, unsigned char host, bool exempt)
+{
+	const struct peer peer = { .family = AF_INET, .address = { 192, 0, 2, host } };
+
+	return table_admits(table, &peer, &fake_login_protocol, exempt);
+}
+
+static void leave(struct table *table, struct fake_connection *fake)
+{
+	table_remove(table, &fake->base);
+	fake_free(fake);
+}
+
+static bool evicted(const struct fake_connection *fake)
+{
+	return atomic_load(&fake->base.ending) == ENDING_EVICTED;
+}
+
+static void full_table_evicts_oldest_that_is_before_login_and_idle(void **state)
+{
+	const struct table_limits limits = { 10, 10, 10 };
+	struct fake_connection *fakes[5];
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 4, &limits));
+	for (unsigned char i = 0; i < 4; i++)
+		fakes[i] = newcomer(&table, i, false);
+	table_logged_in(&table, &fakes[0]->base);
+	atomic_store(&fakes[1]->base.login_under_way, true);
+	assert_int_equal(admits_login(&table, 9, false), TABLE_OK);
+	assert_false(evicted(fakes[0]));
+	assert_false(evicted(fakes[1]));
+	assert_true(evicted(fakes[2]));
+	assert_true(hung_up(fakes[2]));
+	/* The newcomer is in before the evicted one has gone. */
+	fakes[4] = newcomer(&table, 9, false);
+	/* A protocol without login makes room in the same way. */
+	assert_int_equal(admits(&table, &fakes[0]->base.peer), TABLE_OK);
+	assert_true(evicted(fakes[3]));
+	leave(&table, fakes[2]);
+	leave(&table, fakes[3]);
+	/* One place is free, and nobody need go. */
+	assert_int_equal(admits_login(&table, 8, false), TABLE_OK);
+	assert_false(evicted(fakes[4]));
+	leave(&table, fakes[0]);
+	leave(&table, fakes[1]);
+	leave(&table, fakes[4]);
+	assert_int_equal(table_used(&table), 0);
+	table_close(&table);
+}
+
+static void full_of_sessions_and_logins_under_way_refuses(void **state)
+{
+	const struct table_limits limits = { 10, 10, 10 };
+	struct fake_connection *fakes[3];
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 3, &limits));
+	for (unsigned char i = 0; i < 3; i++)
+		fakes[i] = newcomer(&table, i, false);
+	table_logged_in(&table, &fakes[0]->base);
+	atomic_store(&fakes[1]->base.login_under_way, true);
+	fakes[2]->updating = true; /* cannot be ended now */
+	assert_int_equal(admits_login(&table, 9, false), TABLE_FULL);
+	for (int i = 0; i < 3; i++)
+		leave(&table, fakes[i]);
+	table_close(&table);
+}
+
+static void limits_before_login_count_those_only(void **state)
+{
+	const struct table_limits limits = { 10, 3, 2 };
+	struct fake_connection *fakes[5];
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 20, &limits));
+	fakes[0] = newcomer(&table, 1, false);
+	fakes[1] = newcomer(&table, 1, false);
+	assert_int_equal(admits_login(&table, 1, false), TABLE_SOURCE_LOGINS_FULL);
+	/* Nor is anybody evicted for one who is refused. */
+	assert_false(evicted(fakes[0]));
+	/* LMTP, an exempt one, and one of another source are not concerned. */
+	assert_int_equal(admits(&table, &fakes[0]->base.peer), TABLE_OK);
+	assert_int_equal(admits_login(&table, 1, true), TABLE_OK);
+	assert_int_equal(admits_login(&table, 2, false), TABLE_OK);
+	table_logged_in(&table, &fakes[0]->base);
+	assert_int_equal(admits_login(&table, 1, false), TABLE_OK);
+	fakes[2] = newcomer(&table, 1, false);
+	fakes[3] = newcomer(&table, 2, false);
+	/* Three before login in all, and the fourth takes the place of the oldest. */
+	assert_int_equal(admits_login(&table, 3, false), TABLE_OK);
+	assert_true(evicted(fakes[1]));
+	fakes[4] = newcomer(&table, 3, false);
+	for (int i = 0; i < 5; i++)
+		leave(&table, fakes[i]);
+	assert_int_equal(table.before_login, 0);
+	table_close(&table);
+}
+
+static void exempt_connections_are_not_counted_and_not_evicted(void **state)
+{
+	const struct table_limits limits = { 1, 1, 1 };
+	struct fake_connection *fakes[3];
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 3, &limits));
+	for (unsigned char i = 0; i < 3; i++) {
+		assert_int_equal(admits_login(&table, 1, true), TABLE_OK);
+		fakes[i] = newcomer(&table, 1, true);
+	}
+	assert_int_equal(admits_login(&table, 2, false), TABLE_FULL);
+	leave(&table, fakes[1]);
+	assert_int_equal(admits_login(&table, 1, false), TABLE_OK);
+	leave(&table, fakes[0]);
+	leave(&table, fakes[2]);
+	table_close(&table);
+}
+
+/* Behind a proxy the client decides, as soon as it is known. */
+static void client_behind_proxy_is_counted_before_login_or_exempt(void **state)
+{
+	const struct table_limits limits = { 10, 10, 1 };
+	const struct peer client = { .family = AF_INET, .address = { 192, 0, 2, 1 } };
+	struct fake_connection *fakes[3];
+	struct table table;
+
+	(void)state;
+	assert_true(table_open(&table, 4, &limits));
+	for (int i = 0; i < 3; i++) {
+		fakes[i] = fake_connection();
+		fakes[i]->base.protocol = &fake_login_protocol;
+		fakes[i]->base.awaits_proxy = true;
+		assert_true(table_add(&table, &fakes[i]->base));
+	}
+	assert_int_equal(table.before_login, 3);
+	assert_int_equal(table_admit_client(&table, &fakes[0]->base, &client, false), TABLE_OK);
+	assert_int_equal(table_admit_client(&table, &fakes[1]->base, &client, false),
+			 TABLE_SOURCE_LOGINS_FULL);
+	assert_int_equal(table_admit_client(&table, &fakes[2]->base, &client, true), TABLE_OK);
+	assert_int_equal(table.before_login, 2);
+	table_logged_in(&table, &fakes[0]->base);
+	assert_int_equal(admits_login(&table, 1, false), TABLE_OK);
+	for (int i = 0; i < 3; i++)
+		leave(&table, fakes[i]);
+	assert_int_equal(table.before_login, 0);
+	assert_null(table.sources);
 	table_close(&table);
 }
 
@@ -143,7 +332,7 @@ static void session_numbers_are_never_given_twice(void **state)
 	uint64_t last = 0;
 
 	(void)state;
-	assert_true(table_open(&table, 2, 1));
+	assert_true(open_table(&table, 2, 1));
 	for (int i = 0; i < 100; i++) {
 		assert_true(table_add(&table, &fake->base));
 		assert_true(fake->base.session > last);
@@ -154,13 +343,6 @@ static void session_numbers_are_never_given_twice(void **state)
 	table_close(&table);
 }
 
-static bool hung_up(const struct fake_connection *fake)
-{
-	char octet;
-
-	return recv(fake->far, &octet, 1, 0) == 0;
-}
-
 static void sweep_past_deadline_ends_late_sessions_only(void **state)
 {
 	struct fake_connection *late = fake_connection();
@@ -169,7 +351,7 @@ static void sweep_past_deadline_ends_late_sessions_only(void **state)
 	struct table table;
 
 	(void)state;
-	assert_true(table_open(&table, 4, 1));
+	assert_true(open_table(&table, 4, 1));
 	atomic_store(&late->base.deadline, 99);
 	atomic_store(&early->base.deadline, 100);
 	atomic_store(&updating->base.deadline, 50);
@@ -205,7 +387,7 @@ static void sweep_while_reader_makes_progress_spares_it(void **state)
 	char octets[4];
 
 	(void)state;
-	assert_true(table_open(&table, 4, 1));
+	assert_true(open_table(&table, 4, 1));
 	atomic_store(&reader->base.deadline, 99);
 	atomic_store(&reader->base.logged_in, true);
 	atomic_store(&before_login->base.deadline, 99);
@@ -258,7 +440,7 @@ static void takeover_by_idleness_and_marks(void **state)
 		struct fake_connection *fake = fake_connection();
 		struct table table;
 
-		assert_true(table_open(&table, 2, 1));
+		assert_true(open_table(&table, 2, 1));
 		assert_true(table_add(&table, &fake->base));
 		atomic_store(&fake->base.resting, row->resting);
 		atomic_store(&fake->base.marked, row->marked);
@@ -279,7 +461,7 @@ static void takeover_while_octets_are_unsent_is_refused(void **state)
 	struct table table;
 
 	(void)state;
-	assert_true(table_open(&table, 2, 1));
+	assert_true(open_table(&table, 2, 1));
 	assert_true(table_add(&table, &fake->base));
 	atomic_store(&fake->base.resting, true);
 	assert_int_equal(send(fake->base.polled.fd, "octets", 6, 0), 6);
@@ -296,7 +478,7 @@ static void open_without_memory_leaves_nothing_to_close(void **state)
 	(void)state;
 	for (unsigned nth = 1; nth <= 2; nth++) {
 		failing = nth;
-		assert_false(table_open(&table, 4, 1));
+		assert_false(open_table(&table, 4, 1));
 		failing = 0;
 		table_close(&table);
 	}
@@ -309,6 +491,11 @@ int main(void)
 		cmocka_unit_test(admits_local_peers_without_source_limit_until_full),
 		cmocka_unit_test(client_behind_proxy_is_counted_as_itself),
 		cmocka_unit_test(client_without_memory_to_count_it_is_refused),
+		cmocka_unit_test(full_table_evicts_oldest_that_is_before_login_and_idle),
+		cmocka_unit_test(full_of_sessions_and_logins_under_way_refuses),
+		cmocka_unit_test(limits_before_login_count_those_only),
+		cmocka_unit_test(exempt_connections_are_not_counted_and_not_evicted),
+		cmocka_unit_test(client_behind_proxy_is_counted_before_login_or_exempt),
 		cmocka_unit_test(session_numbers_are_never_given_twice),
 		cmocka_unit_test(sweep_past_deadline_ends_late_sessions_only),
 		cmocka_unit_test(sweep_while_reader_makes_progress_spares_it),

@@ -80,10 +80,40 @@ static void released_maildrop_arms_its_waiters_only(void **state)
 		assert_non_null(poller_take(&f->poller));
 }
 
+static void hurried_connection_is_armed_at_once_and_once_only(void **state)
+{
+	struct fixture *f = *state;
+
+	timers_park(&f->timers, &f->fakes[0]->base, 10, NULL);
+	timers_park(&f->timers, &f->fakes[1]->base, 20, NULL);
+	timers_hurry(&f->timers, &f->fakes[1]->base);
+	assert_ptr_equal(poller_take(&f->poller), &f->fakes[1]->base.polled);
+	/* No longer, and never, parked here. */
+	timers_hurry(&f->timers, &f->fakes[1]->base);
+	timers_hurry(&f->timers, &f->fakes[2]->base);
+	assert_int_equal(f->timers.n, 1);
+	assert_int_equal(timers_run(&f->timers, 20), -1);
+	assert_ptr_equal(poller_take(&f->poller), &f->fakes[0]->base.polled);
+}
+
+static void connection_that_is_ending_is_not_parked(void **state)
+{
+	struct fixture *f = *state;
+
+	atomic_store(&f->fakes[0]->base.ending, ENDING_KICK);
+	timers_park(&f->timers, &f->fakes[0]->base, 300000, NULL);
+	assert_ptr_equal(poller_take(&f->poller), &f->fakes[0]->base.polled);
+	assert_int_equal(f->timers.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(run_at_each_time_arms_what_is_due, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(
+			hurried_connection_is_armed_at_once_and_once_only, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(connection_that_is_ending_is_not_parked, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(released_maildrop_arms_its_waiters_only, set_up,
 						tear_down),

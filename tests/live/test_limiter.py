@@ -1,0 +1,176 @@
+"""Strangers who guess, flood and come too often: slowed down, evicted; users get on.
+
+Waits are configured short and seen by their lines in the log; no test measures one.
+"""
+import json
+import socket
+import unittest
+
+from harness import PASSWORD, LiveTest, own_address, wait_until
+import wire
+
+ANN, BOB = "ann@example.test", "bob@example.test"
+
+
+class LimiterTest(LiveTest):
+    def start(self, **options):
+        """A server with a listener on this machine's own address, where clients are strangers."""
+        self.address = own_address()
+        self.mx = self.server(**{"login_attempts": 100, "errors_before_login": 100,
+                                 "limiter_delay_seconds": 1, **options})
+        if self.address is not None:
+            self.outside = (self.address, self.mx.pop3[1])
+            self.mx.options["clear_password_networks"] = [f"{self.address}/32"]
+            self.mx.listeners["outside"] = {"protocol": "pop3",
+                                            "address": "%s:%d" % self.outside}
+        self.mx.start()
+        for user in ("ann", "bob"):
+            self.mx.add_user(user)
+
+    def need_outside(self):
+        if self.address is None:
+            self.skipTest("this machine has no address but loopback")
+
+    def connect(self, address):
+        pop3 = wire.Pop3(address)
+        self.addCleanup(pop3.close)
+        return pop3
+
+    def fail(self, address, user, *passwords):
+        """Wrong passwords, one after the other; the last reply."""
+        reply = b""
+        with wire.Pop3(address) as pop3:
+            for password in passwords:
+                pop3.ok(f"USER {user}")
+                reply = pop3.err(f"PASS {password}")
+        return reply
+
+    def lines(self, *parts):
+        return [line for line in self.mx.log if all(part in line for part in parts)]
+
+    def assert_logs_in(self, address, user=BOB):
+        with wire.Pop3(address) as pop3:
+            pop3.login(user, PASSWORD)
+            pop3.quit()
+
+
+class Failures(LimiterTest):
+    def test_guessing_source_waits_and_the_right_password_still_works(self):
+        self.start(limiter_failures=2)
+        self.need_outside()
+        self.fail(self.outside, ANN, "a", "b", "c")
+        self.mx.wait_log(rf'auth-delayed protocol=pop3 peer={self.address} session=\d+ ms=\d+ '
+                         rf'user="{ANN}"$')
+        # Another account from there: late, but let in.
+        self.assert_logs_in(self.outside)
+        self.mx.wait_log(rf'auth-delayed .*peer={self.address} .*user="{BOB}"$')
+        # From now on its user is at home there, whatever the neighbours do.
+        before = len(self.lines("auth-delayed", BOB))
+        self.fail(self.outside, ANN, "d")
+        self.assert_logs_in(self.outside)
+        self.assertEqual(len(self.lines("auth-delayed", BOB)), before)
+
+    def test_victim_at_home_does_not_notice_the_attack(self):
+        self.start(limiter_failures=2)
+        self.need_outside()
+        self.assert_logs_in(self.mx.pop3, ANN)
+        self.fail(self.outside, ANN, *"abcde")
+        self.mx.wait_log(rf'auth-delayed .*peer={self.address} .*user="{ANN}"$')
+        self.assert_logs_in(self.mx.pop3, ANN)
+        self.assertFalse(self.lines("auth-delayed", "peer=127.0.0.1"))
+        # A user who was never here before waits, since the account is under attack.
+        self.fail(self.outside, BOB, "a", "b", "c")
+        self.assert_logs_in(self.mx.pop3, BOB)
+        self.mx.wait_log(rf'auth-delayed .*peer=127\.0\.0\.1 .*user="{BOB}"$')
+
+    def test_guesses_in_parallel_are_told_to_wait(self):
+        self.start(limiter_failures=1)
+        self.need_outside()
+        self.fail(self.outside, ANN, "a")
+        crowd = [self.connect(self.outside) for _ in range(10)]
+        for pop3 in crowd:
+            pop3.ok("USER nobody@example.test")
+        for number, pop3 in enumerate(crowd):
+            pop3.send(b"PASS guess%d\r\n" % number)
+        replies = {pop3.line()[:15] for pop3 in crowd}
+        self.assertEqual(replies, {b"-ERR [AUTH] use", b"-ERR [SYS/TEMP]"})
+        self.mx.wait_log(rf'info auth-limited protocol=pop3 peer={self.address} session=\d+ '
+                         r'method=pass reason=too-many-failures user="nobody@example.test"$')
+        row, = json.loads(self.mx.tool("status", "--json").stdout)["status"]
+        self.assertGreaterEqual(row["limited-logins"], 1)
+
+    def test_client_that_repeats_itself_harms_nobody(self):
+        self.start(limiter_failures=2)
+        self.need_outside()
+        self.fail(self.outside, ANN, *["old password"] * 10)
+        self.mx.wait_log(r"auth-fail .* repeated=yes ", 9)
+        self.assertEqual(len(self.lines("auth-fail", "repeated=no")), 1)
+        self.assert_logs_in(self.outside)
+        self.assert_logs_in(self.outside, ANN)
+        self.assertFalse(self.lines("auth-delayed"))
+
+    def test_networks_never_limited_are_not(self):
+        self.start(limiter_failures=1, connections_before_login=2,
+                   connections_before_login_per_prefix=1, connections_per_prefix=1)
+        self.need_outside()
+        self.mx.options["limiter_networks"] = [f"{self.address}/32"]
+        self.mx.restart()
+        self.fail(self.outside, ANN, *"abcdef")
+        self.assertFalse(self.lines("auth-delayed"))
+        held = [self.connect(self.outside) for _ in range(5)]
+        for pop3 in held:
+            pop3.ok("QUIT")
+        self.assert_logs_in(self.outside)
+
+    def test_delayed_login_ends_at_once_when_the_server_stops(self):
+        self.start(limiter_failures=1, limiter_delay_seconds=300, login_seconds=3600)
+        self.fail(self.mx.pop3, ANN, "a", "b", "c")
+        pop3 = self.connect(self.mx.pop3)
+        pop3.ok(f"USER {ANN}")
+        pop3.send(b"PASS d\r\n")
+        self.mx.wait_log("auth-delayed ", 3)
+        self.mx.stop()
+        self.assertEqual(pop3.rest(), b"")
+        self.assertEqual(len(self.lines("auth-fail")), 3)
+        self.assertTrue(self.lines("session ", "end=shutdown"))
+
+
+class BeforeLogin(LimiterTest):
+    def test_oldest_idle_connection_gives_way_to_a_newcomer(self):
+        self.start(connections_before_login=3, login_seconds=3600)
+        with self.mx.login("ann") as session:
+            held = [self.connect(self.mx.pop3) for _ in range(3)]
+            newcomer = self.connect(self.mx.pop3)
+            self.mx.wait_log(r"session protocol=pop3 .*end=evicted")
+            self.assertEqual(held[0].rest(), b"")
+            for pop3 in [*held[1:], newcomer]:
+                pop3.ok("CAPA")
+            session.stat()
+
+    def test_full_server_has_room_for_a_newcomer_as_long_as_one_is_idle(self):
+        self.start(connections=5, login_seconds=3600)
+        held = [self.connect(self.mx.pop3) for _ in range(5)]
+        for user in (ANN, BOB, ANN):
+            self.assert_logs_in(self.mx.pop3, user)
+        self.mx.deliver(ANN, b"Subject: x\r\n\r\n")
+        self.mx.wait_log(r"session protocol=pop3 .*end=evicted")
+        self.assertEqual(held[0].rest(), b"")
+        held[-1].ok("CAPA")
+
+    def test_limit_per_prefix_is_not_for_those_who_have_logged_in(self):
+        self.start(connections_before_login_per_prefix=2)
+        self.need_outside()
+        session = self.connect(self.outside)
+        session.login(ANN, PASSWORD)
+        held = [self.connect(self.outside) for _ in range(2)]
+        with socket.create_connection(self.outside) as late, late.makefile("rb") as replies:
+            self.assertTrue(replies.read().startswith(b"-ERR [SYS/TEMP] "))
+        self.mx.wait_log("connection-refused reason=connections-before-login-per-prefix "
+                         f"peer={self.address} ")
+        held[0].login(BOB, PASSWORD)
+        self.connect(self.outside).ok("CAPA")
+        self.connect(self.mx.pop3).ok("CAPA")
+
+
+if __name__ == "__main__":
+    unittest.main()
