@@ -35,6 +35,10 @@ struct homes_entry {
 	struct home home[LIMITER_HOMES];
 };
 
+struct login_entry {
+	int64_t at; /* monotonic ms */
+};
+
 bool limiter_open(struct limiter *limiter)
 {
 	memset(limiter, 0, sizeof *limiter);
@@ -45,7 +49,8 @@ bool limiter_open(struct limiter *limiter)
 	    siphash_key_make(&limiter->name_key[1]) && siphash_key_make(&limiter->secret_key) &&
 	    recent_open(&limiter->sources, LIMITER_SOURCES, sizeof(struct source_entry)) &&
 	    recent_open(&limiter->accounts, LIMITER_ACCOUNTS, sizeof(struct turns)) &&
-	    recent_open(&limiter->homes, LIMITER_ACCOUNTS, sizeof(struct homes_entry)))
+	    recent_open(&limiter->homes, LIMITER_ACCOUNTS, sizeof(struct homes_entry)) &&
+	    recent_open(&limiter->logins, LIMITER_ACCOUNTS, sizeof(struct login_entry)))
 		return true;
 	limiter_close(limiter);
 	return false;
@@ -58,6 +63,7 @@ void limiter_close(struct limiter *limiter)
 	recent_close(&limiter->sources);
 	recent_close(&limiter->accounts);
 	recent_close(&limiter->homes);
+	recent_close(&limiter->logins);
 	pthread_mutex_destroy(&limiter->mutex);
 	explicit_bzero(limiter, sizeof *limiter);
 }
@@ -311,5 +317,43 @@ void limiter_succeeded(struct limiter *limiter, const struct limiter_login *logi
 	if (home == NULL)
 		home = new_home(recent_make(&limiter->homes, &user));
 	*home = (struct home){ .source = login->source, .at = seconds != 0 ? seconds : 1 };
+	pthread_mutex_unlock(&limiter->mutex);
+}
+
+/* --- LOGIN-DELAY ------------------------------------------------------------------------- */
+
+static struct recent_key key_of_maildrop(const struct limiter *limiter,
+					 const struct maildrop_key *key)
+{
+	return key_of_name(limiter, str_of(key->id));
+}
+
+int64_t limiter_login_wait(struct limiter *limiter, const struct maildrop_key *key,
+			   int64_t delay_ms, int64_t now)
+{
+	const struct login_entry *login;
+	struct recent_key name;
+	int64_t wait = 0;
+
+	if (delay_ms == 0)
+		return 0;
+	pthread_mutex_lock(&limiter->mutex);
+	name = key_of_maildrop(limiter, key);
+	login = recent_find(&limiter->logins, &name);
+	if (login != NULL && login->at + delay_ms > now)
+		wait = login->at + delay_ms - now;
+	pthread_mutex_unlock(&limiter->mutex);
+	return wait;
+}
+
+void limiter_note_login(struct limiter *limiter, const struct maildrop_key *key, int64_t now)
+{
+	struct login_entry *login;
+	struct recent_key name;
+
+	pthread_mutex_lock(&limiter->mutex);
+	name = key_of_maildrop(limiter, key);
+	login = recent_make(&limiter->logins, &name);
+	login->at = now;
 	pthread_mutex_unlock(&limiter->mutex);
 }

@@ -23,7 +23,7 @@
 
 #include "net/peer.h"
 #include "recent.h"
-#include "restante/str.h"
+#include "restante/store.h"
 
 /* The configured part. */
 struct limiter_rule {
@@ -44,6 +44,7 @@ struct limiter {
 	bool open;
 	struct siphash_key name_key[2], secret_key;
 	struct recent sources, accounts, homes;
+	struct recent logins; /* when a maildrop was last opened */
 };
 
 MUST_USE bool limiter_open(struct limiter *limiter);
@@ -57,5 +58,10 @@ int64_t limiter_ask(struct limiter *limiter, const struct limiter_rule *rule,
 bool limiter_failed(struct limiter *limiter, const struct limiter_rule *rule,
 		    const struct limiter_login *login, int64_t now);
 void limiter_succeeded(struct limiter *limiter, const struct limiter_login *login, int64_t now);
+
+/* LOGIN-DELAY (RFC 2449 section 6.5): milliseconds until this maildrop may be opened again. */
+int64_t limiter_login_wait(struct limiter *limiter, const struct maildrop_key *key,
+			   int64_t delay_ms, int64_t now);
+void limiter_note_login(struct limiter *limiter, const struct maildrop_key *key, int64_t now);
 
 #endif

@@ -80,6 +80,9 @@ int64_t pop3_limit_ask(const struct pop3_connection *c, struct str user);
 /* `secret` is empty where it is another one each time. False: it counts no more. Any thread. */
 bool pop3_limit_failed(const struct pop3_connection *c, struct str user, struct str secret);
 void pop3_limit_succeeded(const struct pop3_connection *c, struct str user);
+/* LOGIN-DELAY (RFC 2449 section 6.5): after a good password, and at `+OK`. */
+bool pop3_login_too_soon(const struct pop3_connection *c);
+void pop3_note_login(const struct pop3_connection *c);
 
 /* The maildrop is given up without UPDATE, or after it. */
 void pop3_mailbox_release(struct pop3_connection *c);

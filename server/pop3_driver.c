@@ -68,6 +68,7 @@ static void start(struct connection *connection, struct buf *out)
 		.errors_before_login = config->errors_before_login,
 		.errors_after_login = config->errors_after_login,
 		.login_attempts = config->login_attempts,
+		.login_delay_seconds = config->login_delay_seconds,
 	};
 
 	pop3_start(&c->machine, &policy, challenge, out);

@@ -74,3 +74,32 @@ void pop3_limit_succeeded(const struct pop3_connection *c, struct str user)
 	if (!c->base.exempt)
 		limiter_succeeded(&c->base.server->limiter, &login, clock_monotonic_ms());
 }
+
+/* What this connection was told by CAPA, whatever the configuration has become since. */
+static int64_t login_delay_ms(const struct pop3_connection *c)
+{
+	return (int64_t)c->machine.policy.login_delay_seconds * 1000;
+}
+
+bool pop3_login_too_soon(const struct pop3_connection *c)
+{
+	int64_t ms = limiter_login_wait(&c->base.server->limiter, &c->mailbox->key,
+					login_delay_ms(c), clock_monotonic_ms());
+	struct log_line line;
+
+	if (ms == 0)
+		return false;
+	log_begin(&line, LOG_LEVEL_INFO, "login-too-soon");
+	log_number(&line, "session", c->base.session);
+	log_number(&line, "ms", (uint64_t)ms);
+	log_quoted(&line, "user", str_of(c->mailbox->address));
+	log_end(&line);
+	return true;
+}
+
+void pop3_note_login(const struct pop3_connection *c)
+{
+	if (login_delay_ms(c) > 0)
+		limiter_note_login(&c->base.server->limiter, &c->mailbox->key,
+				   clock_monotonic_ms());
+}

@@ -225,6 +225,7 @@ static enum run_status open_maildrop(struct worker *worker, struct pop3_connecti
 	maildrop_totals(mailbox->maildrop, &messages, &octets);
 	atomic_store(&mailbox->messages, messages);
 	atomic_store(&mailbox->octets, octets);
+	pop3_note_login(c);
 	table_logged_in(&c->base.server->table, &c->base);
 	maildrop_note_login(c->base.server->store, &mailbox->key, clock_wall_seconds());
 	atomic_fetch_add(&c->base.server->logins, 1);
@@ -257,9 +258,11 @@ static enum run_status take_lock(struct worker *worker, struct pop3_connection *
 	if (status == STORE_OK) {
 		/* Whoever ends us from now on revokes the lock; whoever did before is seen here. */
 		atomic_store(&c->base.logged_in, true);
-		return atomic_load(&c->base.ending) == ENDING_NOT
-			       ? open_maildrop(worker, c, out)
-			       : RUN_CLOSE;
+		if (atomic_load(&c->base.ending) != ENDING_NOT)
+			return RUN_CLOSE;
+		/* Another one may have been through meanwhile. */
+		return pop3_login_too_soon(c) ? give_up(c, POP3_TOO_SOON, NULL, out)
+					      : open_maildrop(worker, c, out);
 	}
 	if (status != STORE_IN_USE)
 		return give_up(c, POP3_TEMPORARY, NULL, out);
@@ -282,6 +285,9 @@ static enum run_status accept_login(struct worker *worker, struct pop3_connectio
 	}
 	snprintf(c->mailbox->address, sizeof c->mailbox->address, "%s", account->address);
 	c->mailbox->key = account->key;
+	/* Before anybody's lock is touched for it. */
+	if (pop3_login_too_soon(c))
+		return give_up(c, POP3_TOO_SOON, NULL, out);
 	c->wait_until = clock_monotonic_ms() + server_config(c->base.server)->lock_wait_ms;
 	return take_lock(worker, c, out);
 }

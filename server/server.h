@@ -32,7 +32,7 @@ struct server {
 	struct table table;
 	struct timers timers;
 	struct hashers hashers;
-	struct limiter limiter;      /* of failed logins */
+	struct limiter limiter; /* of failed logins */
 	struct admission deliveries; /* LMTP messages being received */
 	atomic_bool draining;
 	struct refusals refusals;

@@ -77,6 +77,7 @@ struct config {
 	unsigned limiter_failures; /* 0 = nobody is slowed down */
 	unsigned limiter_delay_seconds;
 	struct config_networks limiter_networks; /* never limited */
+	unsigned login_delay_seconds;            /* LOGIN-DELAY; 0 = none */
 
 	unsigned lock_wait_ms;
 	unsigned takeover_idle_seconds;        /* 0 = never */

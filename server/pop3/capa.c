@@ -30,6 +30,10 @@ void pop3_capa(const struct pop3_session *session, struct buf *out)
 		pop3_reply(out, STR("USER"));
 	/* RFC 6856 section 2.2: USER says that names and passwords may be UTF-8. */
 	pop3_reply(out, policy->clear_password ? STR("UTF8 USER") : STR("UTF8"));
+	/* RFC 2449 section 6.5: without "USER", since it is the same for every mailbox. */
+	if (policy->login_delay_seconds > 0)
+		pop3_reply_number(out, STR("LOGIN-DELAY "), policy->login_delay_seconds,
+				  STR(""));
 	if (policy->implementation != NULL) {
 		struct str told = str_of(policy->implementation);
 

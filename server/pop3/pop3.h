@@ -36,6 +36,7 @@ struct pop3_policy {
 	unsigned errors_before_login;
 	unsigned errors_after_login;
 	unsigned login_attempts;
+	unsigned login_delay_seconds; /* CAPA; 0 = none */
 };
 
 enum pop3_action_kind {
@@ -72,6 +73,7 @@ enum pop3_status {
 	POP3_NO_MESSAGE, /* none of that number, or it is marked */
 	POP3_REFUSED,    /* -ERR [AUTH]: credentials, or clear password not allowed */
 	POP3_IN_USE,     /* -ERR [IN-USE] */
+	POP3_TOO_SOON,   /* -ERR [LOGIN-DELAY] */
 	POP3_TEMPORARY,  /* -ERR [SYS/TEMP] */
 	POP3_PERMANENT,  /* -ERR [SYS/PERM] */
 	POP3_BROKEN      /* the message cannot be sent to its end: close without the dot */

@@ -17,6 +17,9 @@ const struct str pop3_login_replies[POP3_STATUS_COUNT] = {
 		STR_INIT("-ERR [SYS/TEMP] no maildrop now, please wait and try again"),
 	[POP3_REFUSED] = STR_INIT("-ERR [AUTH] user name or password is wrong"),
 	[POP3_IN_USE] = STR_INIT("-ERR [IN-USE] maildrop is locked"),
+	/* RFC 2449 section 8.1.1. */
+	[POP3_TOO_SOON] = STR_INIT("-ERR [LOGIN-DELAY] too soon after the last login, please "
+				   "wait and try again"),
 	[POP3_TEMPORARY] = STR_INIT("-ERR [SYS/TEMP] no login now, please wait and try again"),
 	[POP3_PERMANENT] =
 		STR_INIT("-ERR [SYS/PERM] maildrop cannot be opened, tell the postmaster"),
@@ -39,6 +42,8 @@ const struct str pop3_failure_replies[POP3_STATUS_COUNT] = {
 	[POP3_NO_MESSAGE] = STR_INIT("-ERR no such message, or it is marked as deleted"),
 	[POP3_REFUSED] = STR_INIT("-ERR not allowed"),
 	[POP3_IN_USE] = STR_INIT("-ERR [IN-USE] maildrop is locked, please wait and try again"),
+	[POP3_TOO_SOON] =
+		STR_INIT("-ERR [SYS/TEMP] not possible now, please wait and try again"),
 	[POP3_TEMPORARY] =
 		STR_INIT("-ERR [SYS/TEMP] not possible now, please wait and try again"),
 	[POP3_PERMANENT] = STR_INIT("-ERR [SYS/PERM] message is damaged, tell the postmaster"),
@@ -55,6 +60,7 @@ const struct str pop3_update_replies[POP3_STATUS_COUNT] = {
 		STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
 	[POP3_REFUSED] = STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
 	[POP3_IN_USE] = STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
+	[POP3_TOO_SOON] = STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
 	[POP3_TEMPORARY] =
 		STR_INIT("-ERR [SYS/TEMP] some deleted messages perhaps not removed"),
 	[POP3_PERMANENT] = STR_INIT("-ERR [SYS/PERM] some deleted messages not removed"),

@@ -67,7 +67,7 @@ static enum pop3_status status_of(const char *answer, struct str *rest)
 		[POP3_DONE] = "done",           [POP3_NO_MESSAGE] = "no-message",
 		[POP3_REFUSED] = "refused",     [POP3_IN_USE] = "in-use",
 		[POP3_TEMPORARY] = "temporary", [POP3_PERMANENT] = "permanent",
-		[POP3_BROKEN] = "broken"
+		[POP3_BROKEN] = "broken",       [POP3_TOO_SOON] = "too-soon"
 	};
 	size_t n = strcspn(answer, " ");
 

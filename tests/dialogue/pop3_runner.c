@@ -4,7 +4,7 @@
  *	apop: yes | no             challenge in the greeting; challenge: <...@...>
  *	clear-password: yes | no   passwords are taken (default yes)
  *	stls: yes | no             TLS is offered (default no)
- *	implementation: text       for CAPA
+ *	implementation: text       for CAPA; login-delay: n as well
  *	user, password, digest     who may log in; escapes as for C>
  *	message: octets            a message, escapes as for C>; any number of them, in order
  *	utf8-message: octets       one delivered as SMTPUTF8, after these
@@ -16,7 +16,8 @@
  *	errors-before, errors-after, attempts: the policy's limits
  *
  * Answers: `A: login|tls|totals|find|mark|rows|octets|update STATUS ...`, STATUS being done,
- * no-message, refused, in-use (followed by address and since), temporary, permanent, broken;
+ * no-message, refused, in-use (followed by address and since), too-soon, temporary, permanent,
+ * broken;
  * `A: octets done none` for a message that is shorter than announced.
  */
 #include <stdio.h>
@@ -105,6 +106,7 @@ static struct pop3_policy policy_of(const struct script *script)
 							      POP3_ERRORS_AFTER_LOGIN),
 		.login_attempts =
 			(unsigned)script_number(script, "attempts", POP3_LOGIN_ATTEMPTS),
+		.login_delay_seconds = (unsigned)script_number(script, "login-delay", 0),
 	};
 }
 

@@ -50,6 +50,8 @@ static const char *answer(void *context, const char *action)
 		return "permanent";
 	case 'i':
 		return login ? "in-use 192.0.2.1 12:34 UTC" : NULL;
+	case 's':
+		return login ? "too-soon" : NULL;
 	case 'd':
 		return login ? "done" : NULL;
 	}
@@ -128,6 +130,7 @@ static void converse(struct run *run, struct str settings, struct str message,
 		.errors_before_login = (flags & 8) == 0 ? 1000 : POP3_ERRORS_BEFORE_LOGIN,
 		.errors_after_login = (flags & 8) == 0 ? 1000 : POP3_ERRORS_AFTER_LOGIN,
 		.login_attempts = POP3_LOGIN_ATTEMPTS,
+		.login_delay_seconds = (flags & 32) == 0 ? 0 : UINT32_MAX,
 	};
 
 	set_up(run, settings, message, pieces);

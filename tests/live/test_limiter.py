@@ -3,6 +3,7 @@
 Waits are configured short and seen by their lines in the log; no test measures one.
 """
 import json
+import shutil
 import socket
 import unittest
 
@@ -10,6 +11,7 @@ from harness import PASSWORD, LiveTest, own_address, wait_until
 import wire
 
 ANN, BOB = "ann@example.test", "bob@example.test"
+SECONDS_OF_DAY = 86400
 
 
 class LimiterTest(LiveTest):
@@ -170,6 +172,65 @@ class BeforeLogin(LimiterTest):
         held[0].login(BOB, PASSWORD)
         self.connect(self.outside).ok("CAPA")
         self.connect(self.mx.pop3).ok("CAPA")
+
+
+class LoginDelay(LimiterTest):
+    def test_second_login_is_too_soon(self):
+        self.start(login_delay_seconds=SECONDS_OF_DAY)
+        with wire.Pop3(self.mx.pop3) as pop3:
+            self.assertIn("LOGIN-DELAY 86400", pop3.capa())
+            pop3.login(ANN, PASSWORD)
+            self.assertIn("LOGIN-DELAY 86400", pop3.capa())
+            pop3.quit()
+        with wire.Pop3(self.mx.pop3) as pop3:
+            pop3.ok(f"USER {ANN}")
+            self.assertTrue(pop3.err("PASS wrong").startswith(b"-ERR [AUTH] "))
+            pop3.ok(f"USER {ANN.upper()}")
+            self.assertTrue(pop3.err(f"PASS {PASSWORD}").startswith(b"-ERR [LOGIN-DELAY] "))
+            self.mx.wait_log(rf'info login-too-soon session=\d+ ms=\d+ user="{ANN}"$')
+            # Others are not concerned, not even in the same session.
+            pop3.login(BOB, PASSWORD)
+            pop3.quit()
+
+    def test_running_session_is_not_touched_by_one_that_comes_too_soon(self):
+        self.start(login_delay_seconds=SECONDS_OF_DAY, lock_wait_ms=60000,
+                   takeover_idle_seconds=1)
+        with self.mx.login("ann") as session:
+            with wire.Pop3(self.mx.pop3) as pop3:
+                pop3.ok(f"USER {ANN}")
+                self.assertTrue(pop3.err(f"PASS {PASSWORD}").startswith(b"-ERR [LOGIN-DELAY] "))
+            session.stat()
+            session.quit()
+
+    def test_login_after_the_delay_is_taken(self):
+        self.start(login_delay_seconds=1)
+        self.assert_logs_in(self.mx.pop3, ANN)
+        with wire.Pop3(self.mx.pop3) as pop3:
+            def logs_in():
+                pop3.ok(f"USER {ANN}")
+                return pop3.ask(f"PASS {PASSWORD}").startswith(b"+OK")
+            wait_until(logs_in)
+            pop3.quit()
+
+    def test_fetchmail_takes_it_for_busy(self):
+        self.start(login_delay_seconds=SECONDS_OF_DAY)
+        self.assert_logs_in(self.mx.pop3, ANN)
+        home = self.home()
+        (home / "rc").write_text(
+            f'poll 127.0.0.1 service {self.mx.pop3[1]} protocol pop3 auth password '
+            f'user "{ANN}" password "{PASSWORD}" sslproto "" mda "cat"\n')
+        (home / "rc").chmod(0o600)
+        if self.mx.unprivileged:
+            shutil.chown(home / "rc", "nobody", "nogroup")
+        # 9: "lock busy"; a wrong password would be 3.
+        self.client(["fetchmail", "-f", str(home / "rc"), "--nosyslog"], home, status=9)
+
+    def test_without_the_option_nothing_is_told_and_nobody_waits(self):
+        self.start()
+        with wire.Pop3(self.mx.pop3) as pop3:
+            self.assertFalse([line for line in pop3.capa() if line.startswith("LOGIN-DELAY")])
+        for _ in range(2):
+            self.assert_logs_in(self.mx.pop3, ANN)
 
 
 if __name__ == "__main__":

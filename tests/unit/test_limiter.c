@@ -396,6 +396,27 @@ static void names_and_passwords_of_any_length_are_taken(void **state)
 	limiter_close(&limiter);
 }
 
+static void login_delay_holds_one_maildrop_only(void **state)
+{
+	const struct maildrop_key ann = { .id = "0123456789abcdef0123456789abcdef" };
+	const struct maildrop_key bob = { .id = "0123456789abcdef0123456789abcde0" };
+	struct limiter limiter;
+
+	(void)state;
+	assert_true(limiter_open(&limiter));
+	assert_int_equal(limiter_login_wait(&limiter, &ann, 60000, 1000), 0);
+	limiter_note_login(&limiter, &ann, 1000);
+	assert_int_equal(limiter_login_wait(&limiter, &ann, 60000, 1000), 60000);
+	assert_int_equal(limiter_login_wait(&limiter, &bob, 60000, 1000), 0);
+	assert_int_equal(limiter_login_wait(&limiter, &ann, 60000, 60999), 1);
+	assert_int_equal(limiter_login_wait(&limiter, &ann, 60000, 61000), 0);
+	/* Asking is no login. */
+	assert_int_equal(limiter_login_wait(&limiter, &ann, 0, 1000), 0);
+	limiter_note_login(&limiter, &ann, 61000);
+	assert_int_equal(limiter_login_wait(&limiter, &ann, 60000, 61000), 60000);
+	limiter_close(&limiter);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +435,7 @@ int main(void)
 		cmocka_unit_test(rule_without_failures_lets_everybody_through),
 		cmocka_unit_test(flood_of_names_and_sources_is_bounded),
 		cmocka_unit_test(names_and_passwords_of_any_length_are_taken),
+		cmocka_unit_test(login_delay_holds_one_maildrop_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,6 +383,7 @@ static void login_words_for_fetchmail(void **state)
 	} cases[] = {
 		{ POP3_REFUSED, "-ERR [AUTH] ", false },
 		{ POP3_IN_USE, "-ERR [IN-USE] ", true },
+		{ POP3_TOO_SOON, "-ERR [LOGIN-DELAY] ", true },
 		{ POP3_TEMPORARY, "-ERR [SYS/TEMP] ", true },
 		{ POP3_NO_MESSAGE, "-ERR [SYS/TEMP] ", true },
 		{ POP3_BROKEN, "-ERR [SYS/TEMP] ", true },
