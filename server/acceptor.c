@@ -87,6 +87,16 @@ static bool begin(struct connection *c)
 	return true;
 }
 
+/* Whoever is banned is told nothing: not a word, not that there is a server. */
+static bool turned_away(struct acceptor *a, int fd, const struct peer *peer)
+{
+	if (!bans_hold(&a->server->bans, peer, clock_monotonic_ms()))
+		return false;
+	refusal_note(&a->server->refusals, peer, "banned");
+	close(fd);
+	return true;
+}
+
 /* NULL: there is room for it; else the reason, for the log, why it is refused. */
 static const char *no_room(struct acceptor *a, const struct acceptor_listener *listener,
 			   const struct peer *peer, bool exempt)
@@ -121,6 +131,8 @@ static void admit(struct acceptor *a, const struct acceptor_listener *listener, 
 		close(fd);
 		return;
 	}
+	if (!listener->proxy && !exempt && turned_away(a, fd, &peer))
+		return;
 	stream_prepare(fd, listener->tcp);
 	refusal = no_room(a, listener, listener->proxy ? NULL : &peer, exempt);
 	if (refusal != NULL) {

@@ -18,6 +18,7 @@ static const char *const ending_words[] = {
 	[ENDING_KICK] = "kick",        [ENDING_DRAIN] = "shutdown",
 	[ENDING_BROKEN] = "trouble",   [ENDING_PROXY] = "proxy",
 	[ENDING_TLS] = "tls",          [ENDING_EVICTED] = "evicted",
+	[ENDING_BANNED] = "banned",
 };
 static_assert(ARRAY_SIZE(ending_words) == ENDING_COUNT, "ending without a word");
 

@@ -37,6 +37,7 @@ enum ending {
 	ENDING_KICK,
 	ENDING_DRAIN,
 	ENDING_EVICTED, /* before login, for a newcomer */
+	ENDING_BANNED,  /* an operator has banned its network */
 	ENDING_BROKEN,  /* trouble of ours: memory, a message gone */
 	ENDING_PROXY,   /* no PROXY header where it must be */
 	ENDING_TLS,     /* no handshake, or octets in clear where it should have come */

@@ -34,6 +34,8 @@ struct control_certificate {
 typedef void control_figure(void *to, const char *name, const char *value);
 typedef void control_session_row(void *to, const struct control_session *session);
 typedef void control_certificate_row(void *to, const struct control_certificate *certificate);
+/* `until`: seconds since 1970 */
+typedef void control_ban_row(void *to, const char *network, int64_t until);
 
 /*
  * Called on the control thread. Rows may be written to the tool while a hook calls `row`: it must
@@ -48,6 +50,13 @@ struct control_hooks {
 	uint64_t (*session_kick)(void *context, uint64_t session, const char *address);
 	/* Calls row(to, certificate) for each certificate in force. */
 	void (*certificates)(void *context, control_certificate_row *row, void *to);
+	void (*ban_list)(void *context, control_ban_row *row, void *to);
+	/* How many connections it ended. False: *fault says why not. */
+	bool (*ban_add)(void *context, const char *network, uint64_t seconds, uint64_t *ended,
+			struct fault *fault);
+	/* Of one network, NULL = all; how many there were. */
+	bool (*ban_clear)(void *context, const char *network, uint64_t *cleared,
+			  struct fault *fault);
 };
 
 struct control_options {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "control_private.h"
+#include "restante/limits.h"
 #include "restante/store_admin.h"
 
 /* Room for a 64-bit number as text. */
@@ -183,6 +184,65 @@ static void do_tls_status(struct control_request *request)
 	reply_ok(request->reply);
 }
 
+/* --- bans -------------------------------------------------------------------------------- */
+
+static void ban_row(void *to, const char *network, int64_t until)
+{
+	struct control_request *request = to;
+	struct number_text text;
+	const char *const words[] = { network, seconds(&text, until) };
+
+	(void)reply_row(request->reply, words, ARRAY_SIZE(words));
+}
+
+static void do_ban_list(struct control_request *request)
+{
+	request->hooks->ban_list(request->hooks->context, ban_row, request);
+	reply_ok(request->reply);
+}
+
+/* A hook's count, or its sentence why not. */
+static void conclude_ban(struct control_request *request, bool done, uint64_t count,
+			 const struct fault *fault)
+{
+	if (!done) {
+		reply_error(request->reply, EX_USAGE, fault->text);
+		return;
+	}
+	row_of_one(request, count);
+	reply_ok(request->reply);
+}
+
+static void do_ban_add(struct control_request *request)
+{
+	struct fault fault = { "" };
+	uint64_t duration;
+	uint64_t ended = 0;
+	bool done;
+
+	if (!number_parse(str_of(request->words[2]), BAN_SECONDS_MAX, &duration) ||
+	    duration == 0) {
+		reply_error(request->reply, EX_USAGE,
+			    "a ban lasts from one second to one year");
+		return;
+	}
+	done = request->hooks->ban_add(request->hooks->context, request->words[1], duration,
+				       &ended, &fault);
+	conclude_ban(request, done, ended, &fault);
+}
+
+static void do_ban_clear(struct control_request *request)
+{
+	const char *network = request->words[1];
+	struct fault fault = { "" };
+	uint64_t cleared = 0;
+	bool done = request->hooks->ban_clear(request->hooks->context,
+					      strcmp(network, "all") == 0 ? NULL : network,
+					      &cleared, &fault);
+
+	conclude_ban(request, done, cleared, &fault);
+}
+
 /* --- maildrops --------------------------------------------------------------------------- */
 
 static bool message_row(void *context, const struct message_info *info)
@@ -340,6 +400,10 @@ static const struct verb {
 	{ "session-list", 0, false, do_session_list },
 	{ "session-kick", 1, true, do_session_kick },
 	{ "tls-status", 0, false, do_tls_status },
+	/* These log what they did themselves. */
+	{ "ban-list", 0, false, do_ban_list },
+	{ "ban-add", 2, false, do_ban_add },
+	{ "ban-clear", 1, false, do_ban_clear },
 	{ "maildrop-list", 3, false, do_maildrop_list },
 	{ "maildrop-undelete", 4, true, do_maildrop_undelete },
 	{ "maildrop-delete", 3, true, do_maildrop_delete },

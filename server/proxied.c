@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "net/proxy.h"
 #include "server.h"
 
@@ -113,27 +114,36 @@ static bool clear_password_allowed(const struct connection *c,
 					     (const struct sockaddr *)&address);
 }
 
-/* The client is counted, or is one of those who never are. */
-static enum table_answer admit(struct connection *c, struct peer client)
+static bool is_exempt(const struct connection *c, const struct peer *client)
 {
 	struct sockaddr_storage address;
-	bool exempt;
 
-	peer_to_sockaddr(&client, &address);
-	exempt = config_networks_hold(&server_config(c->server)->limiter_networks,
-				      (const struct sockaddr *)&address);
-	return table_admit_client(&c->server->table, c, &client, exempt);
+	peer_to_sockaddr(client, &address);
+	return config_networks_hold(&server_config(c->server)->limiter_networks,
+				    (const struct sockaddr *)&address);
+}
+
+/* Whoever is banned is told nothing. */
+static enum prelude_status turn_away(struct connection *c, const struct peer *client)
+{
+	refusal_note(&c->server->refusals, client, "banned");
+	return fail(c, ENDING_BANNED);
 }
 
 static enum prelude_status take_in(struct connection *c, const struct proxy_header *header)
 {
+	const struct peer client = header->known ? header->client : c->peer;
+	bool exempt = is_exempt(c, &client);
+
 	c->health_check = header->local;
 	if (!header->local) {
 		c->proxied = keep(c, header);
 		if (c->proxied == NULL)
 			return fail(c, ENDING_BROKEN);
 	}
-	switch (admit(c, header->known ? header->client : c->peer)) {
+	if (!exempt && bans_hold(&c->server->bans, &client, clock_monotonic_ms()))
+		return turn_away(c, &client);
+	switch (table_admit_client(&c->server->table, c, &client, exempt)) {
 	case TABLE_FULL:
 		return no_room(c, "memory");
 	case TABLE_SOURCE_FULL:

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "admission.h"
+#include "bans.h"
 #include "hasher.h"
 #include "limiter.h"
 #include "listener.h"
@@ -33,6 +34,7 @@ struct server {
 	struct timers timers;
 	struct hashers hashers;
 	struct limiter limiter; /* of failed logins */
+	struct bans bans;
 	struct admission deliveries; /* LMTP messages being received */
 	atomic_bool draining;
 	struct refusals refusals;

@@ -160,7 +160,7 @@ static bool set_up_shared(struct server *server, const struct config *config,
 	bool good = poller_open(&server->poller) &&
 		    table_open(&server->table, connections, &limits) &&
 		    timers_open(&server->timers, connections + TABLE_SPARE, &server->poller) &&
-		    limiter_open(&server->limiter) &&
+		    limiter_open(&server->limiter) && bans_open(&server->bans, BANS_MAX) &&
 		    admission_open(&server->deliveries, DELIVERY_MEMORY / STORE_CHUNK_OCTETS,
 				   &server->poller);
 
@@ -265,6 +265,7 @@ static void take_down(struct service *s)
 	timers_close(&server->timers);
 	table_close(&server->table);
 	limiter_close(&server->limiter);
+	bans_close(&server->bans);
 	admission_close(&server->deliveries);
 	poller_close(&server->poller);
 	tls_server_close(&server->tls);

@@ -137,4 +137,5 @@ void sessions_hooks(struct server *server, struct control_hooks *hooks)
 		.session_kick = kick,
 		.certificates = certificates_rows,
 	};
+	ban_hooks(hooks);
 }

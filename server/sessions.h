@@ -9,5 +9,7 @@
 
 /* Fills the hooks; `server` must outlive them. */
 void sessions_hooks(struct server *server, struct control_hooks *hooks);
+/* Of these the ones about bans (ban_hooks.c); their context is the server. */
+void ban_hooks(struct control_hooks *hooks);
 
 #endif

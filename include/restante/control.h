@@ -12,6 +12,9 @@
  *	session-kick  <session> | <address>        row: number of sessions ended
  *	tls-status                                 rows: pair, key, not_after (epoch), default,
  *						   kept, names
+ *	ban-list                                   rows: network, until (epoch)
+ *	ban-add       <network> <seconds>          row: number of connections ended
+ *	ban-clear     <network> | all              row: number of bans that are no more
  *	maildrop-list <shard> <key> live|deleted   rows: uid, uidl, octets, received, deleted_at,
  *						   deleted_session, deleted_peer, longest_line
  *	maildrop-undelete <shard> <key> <uid|0> <session|0>   row: messages restored

@@ -127,6 +127,9 @@
 #define LIMITER_HOMES 8 /* networks of one account: home, office, phones */
 #define LIMITER_HOME_SECONDS (30 * 86400)
 #define LIMITER_REFUSED_KEPT 8 /* refused credentials of one source, to know them again */
+/* Each connection looks at all: some 20 microseconds. */
+#define BANS_MAX 4096
+#define BAN_SECONDS_MAX (366 * 86400)
 
 /* --- store ------------------------------------------------------------------------------ */
 #define STORE_SHARDS_DEFAULT 8

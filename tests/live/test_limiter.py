@@ -1,4 +1,4 @@
-"""Strangers who guess, flood and come too often: slowed down, evicted; users get on.
+"""Strangers who guess, flood and come too often: slowed down, evicted, banned; users get on.
 
 Waits are configured short and seen by their lines in the log; no test measures one.
 """
@@ -120,6 +120,7 @@ class Failures(LimiterTest):
         self.fail(self.outside, ANN, *"abcdef")
         self.assertFalse(self.lines("auth-delayed"))
         held = [self.connect(self.outside) for _ in range(5)]
+        self.mx.tool("ban", "add", self.address)
         for pop3 in held:
             pop3.ok("QUIT")
         self.assert_logs_in(self.outside)
@@ -172,6 +173,67 @@ class BeforeLogin(LimiterTest):
         held[0].login(BOB, PASSWORD)
         self.connect(self.outside).ok("CAPA")
         self.connect(self.mx.pop3).ok("CAPA")
+
+
+class Bans(LimiterTest):
+    def bans(self):
+        return json.loads(self.mx.tool("ban", "list", "--json").stdout)["bans"]
+
+    def refused(self):
+        with socket.create_connection(self.outside) as late, late.makefile("rb") as replies:
+            try:
+                return replies.read() == b""
+            except ConnectionResetError:
+                return True
+
+    def test_ban_ends_connections_and_keeps_new_ones_out(self):
+        self.start()
+        self.need_outside()
+        inside = self.connect(self.mx.pop3)
+        idle = self.connect(self.outside)
+        session = self.connect(self.outside)
+        session.login(ANN, PASSWORD)
+        done = self.mx.tool("ban", "add", f"{self.address}/32", "2h")
+        self.assertIn("ended 2 connections", done.stdout)
+        self.mx.wait_log(rf"notice ban network={self.address}/32 seconds=7200 ended=2$")
+        self.assertEqual([idle.rest(), session.rest()], [b"", b""])
+        self.mx.wait_log(r"session protocol=pop3 .*end=banned", 2)
+        self.assertTrue(self.refused())
+        self.mx.wait_log(rf"connection-refused reason=banned peer={self.address} ")
+        inside.ok("CAPA")
+        ban, = self.bans()
+        self.assertEqual(ban["network"], f"{self.address}/32")
+        self.mx.tool("ban", "clear", self.address)
+        self.mx.wait_log(rf"notice ban-clear network={self.address}/32 bans=1$")
+        self.assertEqual(self.bans(), [])
+        self.assert_logs_in(self.outside)
+
+    def test_ban_is_over_after_its_time_and_after_a_restart(self):
+        self.start()
+        self.need_outside()
+        self.mx.tool("ban", "add", self.address, "1s")
+        wait_until(lambda: not self.bans())
+        self.assert_logs_in(self.outside)
+        self.mx.tool("ban", "add", self.address)
+        self.assertTrue(self.refused())
+        self.mx.restart()
+        self.assertEqual(self.bans(), [])
+        self.assert_logs_in(self.outside)
+
+    def test_tool_refuses_what_is_no_network_or_time(self):
+        self.start()
+        for arguments in (("add", "nonsense"), ("add", "192.0.2.0/33"), ("add", "192.0.2.1", "0"),
+                          ("add", "192.0.2.1", "5w"), ("add", "192.0.2.1", "367d"),
+                          ("add", "192.0.2.1", ""), ("add", "192.0.2.1", "h"), ("clear",),
+                          ("clear", "192.0.2.1", "--all"), ("clear", "nonsense")):
+            done = self.mx.tool("ban", *arguments, check=False)
+            self.assertEqual(done.returncode, 64, f"{arguments}: {done.stdout}{done.stderr}")
+        self.assertEqual(self.mx.tool("ban", "clear", "192.0.2.1", check=False).returncode, 67)
+        for network in ("192.0.2.77/24", "2001:db8::1/64", "2001:db8::1"):
+            self.mx.tool("ban", "add", network, "7d")
+        self.assertEqual(sorted(ban["network"] for ban in self.bans()),
+                         ["192.0.2.0/24", "2001:db8::/64", "2001:db8::1/128"])
+        self.assertIn("Removed 3 bans", self.mx.tool("ban", "clear", "--all").stdout)
 
 
 class LoginDelay(LimiterTest):

@@ -169,8 +169,47 @@ static void fake_certificates(void *context, control_certificate_row *row, void 
 	row(to, &certificate);
 }
 
-static const struct control_hooks hooks = { asked, fake_status, fake_list, fake_kick,
-					    fake_certificates };
+static void fake_ban_list(void *context, control_ban_row *row, void *to)
+{
+	assert_ptr_equal(context, asked);
+	row(to, "192.0.2.0/24", 1700000000);
+	row(to, "2001:db8::/64", 1700000001);
+}
+
+static bool fake_ban_add(void *context, const char *network, uint64_t seconds, uint64_t *ended,
+			 struct fault *fault)
+{
+	assert_ptr_equal(context, asked);
+	*ended = 2;
+	fault_set(fault, "no network");
+	if (strcmp(network, "nonsense") == 0)
+		return false;
+	(void)snprintf(asked, sizeof asked, "ban %s %" PRIu64, network, seconds);
+	return true;
+}
+
+static bool fake_ban_clear(void *context, const char *network, uint64_t *cleared,
+			   struct fault *fault)
+{
+	assert_ptr_equal(context, asked);
+	*cleared = 3;
+	fault_set(fault, "no network");
+	if (network != NULL && strcmp(network, "nonsense") == 0)
+		return false;
+	(void)snprintf(asked, sizeof asked, "clear %s", network != NULL ? network : "-");
+	return true;
+}
+
+static const struct control_hooks hooks = {
+	.context = asked,
+	.status = fake_status,
+	.session_list = fake_list,
+	.session_kick = fake_kick,
+	.certificates = fake_certificates,
+	.ban_list = fake_ban_list,
+	.ban_add = fake_ban_add,
+	.ban_clear = fake_ban_clear,
+};
 
 /* --- the socket --------------------------------------------------------------------------- */
 
@@ -261,6 +300,8 @@ static void requests_reach_store_and_hooks(void **state)
 		const char *request, *answer, *asked;
 	} rows[] = {
 		{ "status\n", "row\tconnections\t12\nrow\tversion\t0%201\nok\n", "" },
+		{ "ban-list\n",
+		  "row\t192.0.2.0/24\t1700000000\nrow\t2001:db8::/64\t1700000001\nok\n", "" },
 		{ "session-list\n",
 		  "row\t42\tpop3\t192.0.2.9\ta%09b%0A%25\tidle\t1700000000\t5\t6\t7\nok\n",
 		  "" },
@@ -268,6 +309,9 @@ static void requests_reach_store_and_hooks(void **state)
 		{ "session-kick\tjoe@example.org\n", "row\t1\nok\n", "kick 0 joe@example.org" },
 		{ "tls-status\n",
 		  "row\tdefault\tRSA\t1900000000\t1\t0\ta.test%20*.a.test\nok\n", "" },
+		{ "ban-add\t192.0.2.0/24\t60\n", "row\t2\nok\n", "ban 192.0.2.0/24 60" },
+		{ "ban-clear\t192.0.2.0/24\n", "row\t3\nok\n", "clear 192.0.2.0/24" },
+		{ "ban-clear\tall\n", "row\t3\nok\n", "clear -" },
 		{ "maildrop-list\t1\t" KEY "\tlive\n",
 		  "row\t7\tu%257\t1234\t1700000001\t1700000002\t9\t192.0.2.1\t78\nok\n",
 		  "visit 1 " KEY " 0" },
@@ -302,6 +346,13 @@ static void requests_malformed_are_refused(void **state)
 		{ "\n", "err\t64\tthere%20is%20no%20such%20request\n" },
 		{ "frobnicate\n", "err\t64\tthere%20is%20no%20such%20request\n" },
 		{ "status\tnow\n", "err\t64\twrong%20number%20of%20words\n" },
+		{ "ban-add\tnonsense\t60\n", "err\t64\tno%20network\n" },
+		{ "ban-add\t192.0.2.1\t0\n",
+		  "err\t64\ta%20ban%20lasts%20from%20one%20second%20to%20one%20year\n" },
+		{ "ban-add\t192.0.2.1\t31622401\n",
+		  "err\t64\ta%20ban%20lasts%20from%20one%20second%20to%20one%20year\n" },
+		{ "ban-add\t192.0.2.1\n", "err\t64\twrong%20number%20of%20words\n" },
+		{ "ban-clear\tnonsense\n", "err\t64\tno%20network\n" },
 		{ "session-kick\n", "err\t64\twrong%20number%20of%20words\n" },
 		{ "session-kick\t\n", "err\t64\tname%20a%20session%20or%20an%20address\n" },
 		{ "status \n", "err\t64\tthe%20request%20cannot%20be%20read\n" },
