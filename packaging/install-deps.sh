@@ -12,8 +12,8 @@ build='gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libssl-dev libc
 try="$build curl openssl"
 # llvm has the symbolizer, without which a sanitizer's exceptions match nothing.
 tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binutils libcmocka-dev
-	python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl libio-socket-ssl-perl
-	postfix haproxy libpam-wrapper groff-base systemd"
+	fail2ban python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl
+	libio-socket-ssl-perl postfix haproxy libpam-wrapper groff-base systemd"
 
 case ${1-} in
 build) wanted=$build ;;
@@ -57,7 +57,28 @@ case $missing in
 		$as_root debconf-set-selections
 	;;
 esac
+# fail2ban and haproxy are wanted for their programs alone: their services are neither started nor
+# enabled here.
+policy=/usr/sbin/policy-rc.d
+case $missing in
+*fail2ban* | *haproxy*)
+	if [ ! -e $policy ]; then
+		trap '$as_root rm -f $policy' EXIT
+		printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+		$as_root chmod 755 $policy
+	fi
+	;;
+esac
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update
 # shellcheck disable=SC2086 # a list of words
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
 	-o Dpkg::Use-Pty=0 install $missing >/dev/null
+for service in fail2ban haproxy; do
+	case $missing in
+	*$service*)
+		if command -v systemctl >/dev/null; then
+			$as_root systemctl --quiet disable $service.service 2>/dev/null
+		fi
+		;;
+	esac
+done

@@ -113,7 +113,7 @@ static void end_login(struct pop3_connection *c)
 	c->login = NULL;
 }
 
-/* The stable words that tools which watch the log look for. */
+/* The stable words that packaging/fail2ban and others look for. */
 static const char *failure_event(const struct pop3_connection *c)
 {
 	if (c->limited)

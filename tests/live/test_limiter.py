@@ -5,9 +5,10 @@ Waits are configured short and seen by their lines in the log; no test measures 
 import json
 import shutil
 import socket
+import subprocess
 import unittest
 
-from harness import PASSWORD, LiveTest, own_address, wait_until
+from harness import PASSWORD, PROGRAMS, TOP, LiveTest, own_address, scratch, wait_until
 import wire
 
 ANN, BOB = "ann@example.test", "bob@example.test"
@@ -293,6 +294,122 @@ class LoginDelay(LimiterTest):
             self.assertFalse([line for line in pop3.capa() if line.startswith("LOGIN-DELAY")])
         for _ in range(2):
             self.assert_logs_in(self.mx.pop3, ANN)
+
+
+FAIL2BAN = TOP / "packaging/fail2ban"
+# What might make a filter see an address that is none: line ends, quotes, whole lines of ours.
+INJECTIONS = (
+    'x"peer=198.51.100.7', "x\\", 'x\\"user="y', 'x"user="', "peer=198.51.100.7",
+    "rip=198.51.100.7", "\u2028peer=198.51.100.7", 'x"repeated=no', "198.51.100.7", "%s%n",
+)
+
+
+def matches(lines):
+    """(address, user) of each line that the filter takes for a refused login."""
+    log = scratch("fail2ban") / "log"
+    log.write_text("".join(line + "\n" for line in lines))
+    done = subprocess.run(["fail2ban-regex", "--usedns", "no", "-o", "<ip>\t<F-USER>", log,
+                           FAIL2BAN / "filter.d/restante.conf"], capture_output=True, check=False,
+                          text=True)
+    assert done.returncode in (0, 255), done.stdout + done.stderr  # 255: there was none
+    return [tuple(line.split("\t")) for line in done.stdout.splitlines() if "\t" in line]
+
+
+class Filter(unittest.TestCase):
+    """Lines as they may be, without a server."""
+
+    LINE = ("2026-11-25T12:00:00.123Z info auth-fail protocol=pop3 peer={} session=1 method=pass "
+            'backend=sql reason=bad-password repeated={} user="{}"')
+
+    def test_addresses_of_both_kinds_are_found(self):
+        found = matches([self.LINE.format("2001:db8::1", "no", "x"),
+                         self.LINE.format("192.0.2.1", "no", "y z")])
+        self.assertEqual(found, [("2001:db8::1", "x"), ("192.0.2.1", "y z")])
+
+    def test_what_is_no_guess_is_not_counted(self):
+        line = self.LINE.format("192.0.2.1", "no", "x")
+        self.assertEqual(matches([
+            self.LINE.format("192.0.2.1", "yes", "x"), self.LINE.format("local", "no", "x"),
+            line.replace("auth-fail", "auth-limited"), line.replace("auth-fail", "auth-delayed"),
+            line.replace("info auth-fail", "error auth-unavailable"),
+        ]), [])
+
+    def test_line_is_held_from_end_to_end(self):
+        line = self.LINE.format("192.0.2.1", "no", "x")
+        self.assertEqual(matches([
+            line + " more", "x " + line, line[:-1], line.replace("session=1 ", ""),
+            self.LINE.format("192.0.2.1", "no", 'x" user="y'),
+            line.replace("auth-fail", 'session user="auth-fail'),
+        ]), [])
+
+    def test_name_that_looks_like_a_line_stays_a_name(self):
+        forged = self.LINE.format("198.51.100.7", "no", "x").replace('"', '\\"')
+        found = matches([self.LINE.format("192.0.2.1", "no", forged),
+                         self.LINE.format("192.0.2.1", "yes", forged)])
+        self.assertEqual(found, [("192.0.2.1", forged)])
+
+
+class Fail2ban(LimiterTest):
+    def setUp(self):
+        self.start(limiter_failures=0)
+        self.need_outside()
+
+    def attack(self):
+        """Refused logins of every kind; how many the filter is to count."""
+        with wire.Pop3(self.outside) as pop3:
+            for number, user in enumerate((ANN, "nobody@example.test", *INJECTIONS)):
+                # Twice: the second is a repetition, which counts for nothing.
+                for _ in range(2):
+                    pop3.ok(f"USER {user}")
+                    pop3.err(f"PASS guess{number}")
+            pop3.login(ANN, PASSWORD)
+            pop3.quit()
+        with wire.Pop3(self.outside) as pop3:
+            # Some of these never become a name, but they must not become a line either.
+            pop3.send(b"USER x\r\nPASS y\r\nUSER \r info auth-fail peer=198.51.100.7\r\n"
+                      b"USER a\x00b\x1b[2J\r\nUSER z\r\nPASS \xff\xfe\r\nQUIT\r\n")
+            pop3.rest()
+        return 2 + len(INJECTIONS) + 2
+
+    def test_filter_counts_refused_logins_of_the_log(self):
+        expected = self.attack()
+        self.mx.stop()
+        bare = [line.split(" ", 2)[2] for line in self.mx.log if " " in line]
+        forms = [self.mx.log]
+        for stamp in ("Nov 25 12:00:00 mx restanted[4711]: ",
+                      "2026-11-25T12:00:00.123456+00:00 mx restanted[4711]: "):
+            forms.append([stamp + line for line in bare])
+        for lines in forms:
+            found = matches(lines)
+            self.assertEqual({address for address, _ in found}, {self.address})
+            self.assertEqual(len(found), expected, found)
+            self.assertEqual(found[0][1], ANN)
+
+    def test_real_fail2ban_has_the_server_ban_an_attacker(self):
+        folder = scratch("fail2ban")
+        shutil.copytree("/etc/fail2ban", folder, dirs_exist_ok=True)
+        for other in (folder / "jail.d").iterdir():
+            other.unlink()
+        shutil.copytree(FAIL2BAN, folder, dirs_exist_ok=True)
+        log = folder / "log"
+        tool = f"{PROGRAMS['restante']} --quiet --config {self.mx.config}"
+        jail = folder / "jail.d/restante.conf"
+        jail.write_text(jail.read_text().replace("backend = systemd", "backend = polling") +
+                        f'logpath = {log}\naction = restante[tool="{tool}"]\n')
+        self.attack()
+        log.write_text("\n".join(self.mx.log) + "\n")
+        (folder / "fail2ban.local").write_text("[Definition]\ndbfile = None\n")
+        fail2ban = subprocess.Popen(
+            ["fail2ban-server", "-f", "-c", folder, "-s", folder / "socket", "-p", folder / "pid",
+             "--logtarget", folder / "fail2ban.log", "start"], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        try:
+            self.mx.wait_log(rf"notice ban network={self.address}/32 seconds=3600$")
+        finally:
+            fail2ban.terminate()
+            fail2ban.wait()
+        # It takes its bans back when it ends.
+        self.mx.wait_log(rf"notice ban-clear network={self.address}/32 bans=1$")
 
 
 if __name__ == "__main__":
