@@ -173,13 +173,11 @@ void password_wipe(struct password *password)
 	explicit_bzero(password, sizeof *password);
 }
 
-void password_show_generated(const struct tool *tool, const char *what, const char *address,
-			     const struct password *password)
+void password_show(const struct tool *tool, const char *what, const char *address,
+		   const struct password *password)
 {
 	static const struct output_column columns[] = { { "address", OUTPUT_TEXT },
 							{ "password", OUTPUT_TEXT } };
-	if (!tool_has(tool, OPTION_GENERATE))
-		return;
 	if (tool_has(tool, OPTION_JSON)) {
 		const char *values[] = { address, password->text };
 		struct output *output = output_begin(tool, "passwords", OUTPUT_ROWS, columns,
@@ -191,4 +189,11 @@ void password_show_generated(const struct tool *tool, const char *what, const ch
 	} else {
 		printf("%s of %s: %s\n", what, address, password->text);
 	}
+}
+
+void password_show_generated(const struct tool *tool, const char *what, const char *address,
+			     const struct password *password)
+{
+	if (tool_has(tool, OPTION_GENERATE))
+		password_show(tool, what, address, password);
 }

@@ -27,7 +27,10 @@ enum password_use {
 MUST_USE int password_get(const struct tool *tool, const char *prompt, enum password_use use,
 			  struct password *password);
 void password_wipe(struct password *password);
-/* After it was stored: prints a generated one, once ("what of address: ..."); for others nothing. */
+/* After it was stored: prints it, once ("what of address: ..."). */
+void password_show(const struct tool *tool, const char *what, const char *address,
+		   const struct password *password);
+/* ... if it was generated; for others nothing. */
 void password_show_generated(const struct tool *tool, const char *what, const char *address,
 			     const struct password *password);
 

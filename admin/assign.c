@@ -12,6 +12,7 @@
 #include "base/number.h"
 #include "complain.h"
 #include "nearest.h"
+#include "restante/network.h"
 
 struct suffix {
 	char letter;
@@ -89,7 +90,8 @@ bool column_is_switch(const char *name)
 /* Columns where no value is something else than an empty text. */
 static bool column_may_be_null(const char *name)
 {
-	return column_is_number(name) || has_ending(name, "_at");
+	return column_is_number(name) || has_ending(name, "_at") ||
+	       strcmp(name, "allow_nets") == 0;
 }
 
 static int translate_switch(struct assignments *to, size_t at, const char *value)
@@ -123,6 +125,17 @@ static int translate_number(struct assignments *to, size_t at, const char *value
 	return EX_OK;
 }
 
+static int check_networks(const char *list)
+{
+	struct str bad;
+	if (networks_parse(str_of(list), &bad))
+		return EX_OK;
+	return complain(EX_USAGE,
+			"allow_nets=%s: \"%.*s\" is no network such as 192.0.2.0/24 or "
+			"2001:db8::/32",
+			list, STR_ARG(bad));
+}
+
 static int translate(struct assignments *to, size_t at, const char *value)
 {
 	const char *name = to->name[at];
@@ -139,14 +152,16 @@ static int translate(struct assignments *to, size_t at, const char *value)
 					"a number of seconds, or a time such as 12h or 7d");
 	else if (column_is_number(name))
 		return translate_number(to, at, value, count_parse, "a number");
+	else if (strcmp(name, "allow_nets") == 0)
+		return check_networks(value);
 	return EX_OK;
 }
 
 bool column_is_kept(const char *name)
 {
 	static const char *const kept[] = {
-		"id",       "shard",           "store_key",       "created",
-		"modified", "password_scheme", "apop_secret_form"
+		"id",       "shard",           "store_key",        "created",
+		"modified", "password_scheme", "apop_secret_form", "scram_forms"
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
 		if (strcmp(name, kept[i]) == 0)
@@ -160,10 +175,11 @@ static int complain_unknown_column(const char *name, const char *key, const char
 {
 	char list[512] = "";
 	size_t used = 0;
-	if (strcmp(name, "password") == 0 || strcmp(name, "apop_secret") == 0)
+	if (strcmp(name, "password") == 0 || strcmp(name, "apop_secret") == 0 ||
+	    strcmp(name, "scram_sha1") == 0 || strcmp(name, "scram_sha256") == 0)
 		return complain(EX_USAGE,
 				"secrets are not set by name; use: restante user %s ADDRESS",
-				name[0] == 'p' ? "passwd" : "apop");
+				name[0] == 'a' ? "apop" : "passwd");
 	const char *meant = nearest(name, names, count);
 	if (meant != NULL)
 		return complain(EX_USAGE, "there is no column \"%s\" (did you mean \"%s\"?)",

@@ -101,6 +101,19 @@ static const struct command commands[] = {
 	  "restante user apop ann@example.org --generate",
 	  PASSWORD_OPTIONS | OPTION_BIT(OPTION_REMOVE), 1, 1, COLUMNS_NONE, command_user_apop },
 
+	{ "user app-password add", "ADDRESS LABEL",
+	  "Makes one more password of a mailbox, for one program, and prints it once.",
+	  "restante user app-password add ann@example.org phone",
+	  0, 2, 2, COLUMNS_NONE, command_app_password_add },
+	{ "user app-password list", "ADDRESS",
+	  "Lists the app passwords of a mailbox by their labels.",
+	  "restante user app-password list ann@example.org",
+	  0, 1, 1, COLUMNS_NONE, command_app_password_list },
+	{ "user app-password rm", "ADDRESS LABEL",
+	  "Removes one app password of a mailbox.",
+	  "restante user app-password rm ann@example.org phone",
+	  0, 2, 2, COLUMNS_NONE, command_app_password_rm },
+
 	{ "alias add", "ALIAS TARGET...",
 	  "Lets an address stand for one or more others; @DOMAIN catches all the rest.",
 	  "restante alias add sales@example.org ann@example.org bob@example.org",
@@ -244,7 +257,7 @@ static const struct command commands[] = {
 	{ "help", "[COMMAND]",
 	  "Prints help on the tool or on a command.",
 	  "restante help user add",
-	  0, 0, 2, COLUMNS_NONE, command_help },
+	  0, 0, 3, COLUMNS_NONE, command_help },
 };
 /* clang-format on */
 

@@ -36,14 +36,20 @@ static void print_options(unsigned options)
 	}
 }
 
-/* The second words of a group: " add list show". */
+/* The second words of a group, each once: " add list show". */
 static void print_second_words(const char *word, int n)
 {
 	size_t count;
 	const struct command *all = commands_all(&count);
+	const char *last = "";
 	for (size_t i = 0; i < count; i++) {
-		if (strncmp(all[i].words, word, (size_t)n) == 0 && all[i].words[n] == ' ')
-			printf(" %s", all[i].words + n + 1);
+		if (strncmp(all[i].words, word, (size_t)n) != 0 || all[i].words[n] != ' ')
+			continue;
+		const char *second = all[i].words + n + 1;
+		size_t second_n = strcspn(second, " ");
+		if (second_n != strcspn(last, " ") || strncmp(second, last, second_n) != 0)
+			printf(" %.*s", (int)second_n, second);
+		last = second;
 	}
 }
 

@@ -34,7 +34,7 @@ void help_tool(FILE *to)
 	      "Commands:\n",
 	      to);
 	for (size_t i = 0; i < count; i++)
-		fprintf(to, "  %-18s  %s\n", all[i].words, all[i].help);
+		fprintf(to, "  %-22s  %s\n", all[i].words, all[i].help);
 	fputs("\nOptions, before or after the command:\n", to);
 	print_options(to, OPTIONS_GLOBAL);
 	fputs("\nExample:\n  restante user add --help\n"

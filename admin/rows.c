@@ -41,6 +41,11 @@ static const struct {
 				 "alias_domains",
 				 "alias_domain",
 				 { "alias_domain", "target_domain", "active" } },
+	[TABLE_APP_PASSWORD] = { "app password",
+				 "user app-password",
+				 "app_passwords",
+				 "address",
+				 { "label", "created" } },
 };
 
 const char *rows_what(enum accounts_table table)
@@ -124,6 +129,12 @@ int rows_list(struct tool *tool, enum accounts_table table, const char *domain)
 	if (code == EX_OK && domain != NULL)
 		code = rows_need(tool, TABLE_DOMAIN, domain);
 	return code == EX_OK ? print_rows(tool, &printing, NULL, domain, OUTPUT_ROWS) : code;
+}
+
+int rows_list_of(struct tool *tool, enum accounts_table table, const char *name)
+{
+	struct printing printing = { table, tool_has(tool, OPTION_JSON), &nothing_more, NULL };
+	return print_rows(tool, &printing, name, NULL, OUTPUT_ROWS);
 }
 
 int rows_show(struct tool *tool, enum accounts_table table, const char *name,

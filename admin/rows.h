@@ -15,6 +15,8 @@ const char *rows_what(enum accounts_table table);
  * one.
  */
 MUST_USE int rows_list(struct tool *tool, enum accounts_table table, const char *domain);
+/* The same of the rows of one name. */
+MUST_USE int rows_list_of(struct tool *tool, enum accounts_table table, const char *name);
 /* Columns that are not in accounts.db, shown behind its own. */
 struct rows_more {
 	const struct output_column *columns;

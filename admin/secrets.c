@@ -21,12 +21,12 @@ static struct str password_str(const struct password *password)
 static int set_password(struct tool *tool, const char *address, const struct password *password)
 {
 	struct fault fault = { "" };
-	char hash[512];
-	if (!password_hash(NULL, password_str(password), hash, sizeof hash, &fault))
+	struct new_password prepared;
+	if (!password_prepare(password_str(password), &prepared, &fault))
 		return complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
 	enum accounts_status status =
-		account_set_password(tool->accounts, address, hash, &fault);
-	explicit_bzero(hash, sizeof hash);
+		account_set_password(tool->accounts, address, &prepared, &fault);
+	explicit_bzero(&prepared, sizeof prepared);
 	if (status != ACCOUNTS_OK)
 		return complain_accounts(status, &fault, "set the password of", address);
 	tool_say(tool, "Changed the password of %s", address);

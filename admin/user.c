@@ -41,19 +41,25 @@ int user_check_new(struct tool *tool, const char *address)
 	return code;
 }
 
+static void add_secret(struct assignments *to, const char *column, const char *value)
+{
+	assert(to->count < ARRAY_SIZE(to->field));
+	to->field[to->count++] = (struct field){ column, value[0] == '\0' ? NULL : value };
+}
+
 int user_add_with_password(struct tool *tool, const char *address, struct assignments *to,
 			   const struct password *password)
 {
 	struct fault fault = { "" };
-	char hash[PASSWORD_HASH_MAX];
-	if (!password_hash(NULL, (struct str){ password->text, password->n }, hash, sizeof hash,
-			   &fault))
+	struct new_password prepared;
+	if (!password_prepare((struct str){ password->text, password->n }, &prepared, &fault))
 		return complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
 	/* With the row, so that there never is a user without the password. */
-	assert(to->count < ARRAY_SIZE(to->field));
-	to->field[to->count++] = (struct field){ "password", hash };
+	add_secret(to, "password", prepared.hash);
+	add_secret(to, "scram_sha1", prepared.scram_sha1);
+	add_secret(to, "scram_sha256", prepared.scram_sha256);
 	int code = rows_add(tool, TABLE_MAILBOX, address, to->field, to->count);
-	explicit_bzero(hash, sizeof hash);
+	explicit_bzero(&prepared, sizeof prepared);
 	return code;
 }
 

@@ -33,7 +33,9 @@ const struct database_kind accounts_kind = {
 	" coalesce(max(1, CAST(strftime('%s', m.expires_at) AS INTEGER)), 0),"                 \
 	" coalesce(m.quota_octets, d.quota_octets, 0),"                                        \
 	" coalesce(m.quota_messages, d.quota_messages, 0),"                                    \
-	" coalesce(m.undelete_seconds, d.undelete_seconds, -1), m.password, m.apop_secret"     \
+	" coalesce(m.undelete_seconds, d.undelete_seconds, -1), m.plain_enabled,"              \
+	" m.login_enabled, m.cram_md5_enabled, m.scram_sha1_enabled, m.scram_sha256_enabled,"  \
+	" m.password, m.apop_secret, m.scram_sha1, m.scram_sha256, m.allow_nets"               \
 	" FROM mailbox m LEFT JOIN domain d ON d.domain = m.domain "
 
 static const char *const statement_sql[] = {
@@ -55,7 +57,10 @@ static const char *const statement_sql[] = {
 		"JOIN domain d ON d.domain = a.target_domain "
 		"WHERE a.alias_domain = ?1",
 	[STATEMENT_ALIAS] = "SELECT goto FROM alias WHERE address = ?1 AND active ORDER BY id",
-	[STATEMENT_SET_PASSWORD] = "UPDATE mailbox SET password = ?2 WHERE address = ?1",
+	[STATEMENT_APP_PASSWORDS] =
+		"SELECT label, password FROM app_password WHERE address = ?1 ORDER BY id",
+	[STATEMENT_SET_PASSWORD] = "UPDATE mailbox SET password = ?2, scram_sha1 = ?3, "
+				   "scram_sha256 = ?4 WHERE address = ?1",
 	[STATEMENT_SET_APOP_SECRET] = "UPDATE mailbox SET apop_secret = ?2 WHERE id = ?1",
 	[STATEMENT_CLEAR_SECRETS] = "SELECT id, substr(apop_secret, 8) FROM mailbox "
 				    "WHERE id > ?1 AND apop_secret GLOB '{CLEAR}*' "

@@ -1,5 +1,5 @@
 /*
- * Rows of the four tables by the names of their columns: what the tool adds, sets, removes and
+ * Rows of the tables by the names of their columns: what the tool adds, sets, removes and
  * lists. Which names there are is stated here once; SQL is put together from these names only,
  * and every value is bound.
  */
@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 
-#define FIELDS_MAX 24
+#define FIELDS_MAX 32
 #define SQL_MAX 1024
 
 static const char *const domain_columns[] = {
@@ -30,7 +30,14 @@ static const char *const mailbox_columns[] = {
 	"lmtp_enabled",
 	"pass_enabled",
 	"apop_enabled",
+	"plain_enabled",
+	"login_enabled",
+	"cram_md5_enabled",
+	"scram_sha1_enabled",
+	"scram_sha256_enabled",
+	"allow_nets",
 	"password_scheme",
+	"scram_forms",
 	"apop_secret_form",
 	"id",
 	"shard",
@@ -42,8 +49,11 @@ static const char *const alias_columns[] = { "address", "goto", "active", "creat
 					     "modified" };
 static const char *const alias_domain_columns[] = { "alias_domain", "target_domain", "active",
 						    "created", "modified" };
+static const char *const app_password_columns[] = { "address", "label", "created" };
 /* May be set and are never shown. */
-static const char *const mailbox_secrets[] = { "password", "apop_secret" };
+static const char *const mailbox_secrets[] = { "password", "apop_secret", "scram_sha1",
+					       "scram_sha256" };
+static const char *const app_password_secrets[] = { "password" };
 
 static const struct table {
 	const char *name;
@@ -51,17 +61,25 @@ static const struct table {
 	size_t count;
 	const char *domain; /* what `domain` of accounts_list is compared with */
 	const char *order;
-	const char *other_name; /* the second column that holds an address or a domain */
+	const char
+		*other_name; /* what tells rows of one key apart: an address, domain, label */
+	const char *const *secrets;
+	size_t secret_count;
 } tables[] = {
 	[TABLE_DOMAIN] = { "domain", domain_columns, ARRAY_SIZE(domain_columns), "domain",
-			   "domain", NULL },
+			   "domain", NULL, NULL, 0 },
 	[TABLE_MAILBOX] = { "mailbox", mailbox_columns, ARRAY_SIZE(mailbox_columns), "domain",
-			    "domain, address", NULL },
+			    "domain, address", NULL, mailbox_secrets,
+			    ARRAY_SIZE(mailbox_secrets) },
 	[TABLE_ALIAS] = { "alias", alias_columns, ARRAY_SIZE(alias_columns), "domain",
-			  "domain, address, id", "goto" },
+			  "domain, address, id", "goto", NULL, 0 },
 	[TABLE_ALIAS_DOMAIN] = { "alias_domain", alias_domain_columns,
 				 ARRAY_SIZE(alias_domain_columns), "target_domain",
-				 "alias_domain", "target_domain" },
+				 "alias_domain", "target_domain", NULL, 0 },
+	[TABLE_APP_PASSWORD] = { "app_password", app_password_columns,
+				 ARRAY_SIZE(app_password_columns), "address", "address, id",
+				 "label", app_password_secrets,
+				 ARRAY_SIZE(app_password_secrets) },
 };
 
 static_assert(ARRAY_SIZE(mailbox_columns) <= FIELDS_MAX, "the largest table must fit");
@@ -78,10 +96,9 @@ static const char *column_find(const struct table *table, const char *name)
 	for (size_t i = 0; i < table->count; i++)
 		if (strcmp(table->columns[i], name) == 0)
 			return table->columns[i];
-	for (size_t i = 0; table == &tables[TABLE_MAILBOX] && i < ARRAY_SIZE(mailbox_secrets);
-	     i++)
-		if (strcmp(mailbox_secrets[i], name) == 0)
-			return mailbox_secrets[i];
+	for (size_t i = 0; i < table->secret_count; i++)
+		if (strcmp(table->secrets[i], name) == 0)
+			return table->secrets[i];
 	return NULL;
 }
 

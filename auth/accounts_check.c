@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "restante/network.h"
 #include "restante/passwords.h"
 
 struct check {
@@ -92,6 +93,8 @@ static const char rules[] =
 	"UNION ALL SELECT 'no mailbox for the record in maildrop of', address FROM maildrop r"
 	" WHERE removed IS NULL"
 	"  AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.id = r.mailbox) "
+	"UNION ALL SELECT 'no mailbox for the app password of', address FROM app_password a"
+	" WHERE NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.address = a.address) "
 	"UNION ALL SELECT 'no such shard in this store: mailbox', address FROM mailbox"
 	" WHERE shard NOT BETWEEN 0 AND (SELECT value - 1 FROM meta WHERE name = 'shards')";
 
@@ -111,12 +114,40 @@ static void alias_row(struct check *check, sqlite3_stmt *stmt)
 			why.text[0] == '\0' ? "goes nowhere" : why.text);
 }
 
+/* Columns: which row, its password. */
 static void password_row(struct check *check, sqlite3_stmt *stmt)
 {
 	struct fault why = { "" };
 
 	if (!password_sound(row_text(stmt, 1), &why))
-		finding(check, "mailbox %s: %s", row_text(stmt, 0), why.text);
+		finding(check, "%s: %s", row_text(stmt, 0), why.text);
+}
+
+static void scram_row(struct check *check, sqlite3_stmt *stmt)
+{
+	static const struct {
+		const char *column;
+		enum scram_hash hash;
+	} columns[] = { { "scram_sha1", SCRAM_SHA_1 }, { "scram_sha256", SCRAM_SHA_256 } };
+	struct scram_keys keys;
+
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+		const char *text = row_text(stmt, (int)i + 1);
+
+		if (text[0] != '\0' && !scram_keys_parse(str_of(text), columns[i].hash, &keys))
+			finding(check, "mailbox %s: %s is not rounds,salt,StoredKey,ServerKey",
+				row_text(stmt, 0), columns[i].column);
+	}
+	explicit_bzero(&keys, sizeof keys);
+}
+
+static void networks_row(struct check *check, sqlite3_stmt *stmt)
+{
+	struct str bad;
+
+	if (!networks_parse(str_of(row_text(stmt, 1)), &bad))
+		finding(check, "mailbox %s: allow_nets: %.*s is no network, nobody can log in",
+			row_text(stmt, 0), STR_ARG(bad));
 }
 
 /* Sealed for another mailbox, with another key, or damaged: whoever has it cannot use APOP. */
@@ -179,11 +210,18 @@ enum accounts_status accounts_check(struct accounts *accounts,
 		  " FROM alias WHERE active",
 		  alias_row },
 		{ "SELECT address FROM mailbox", name_row },
-		{ "SELECT address, password FROM mailbox WHERE password IS NOT NULL",
+		{ "SELECT 'mailbox ' || address, password FROM mailbox"
+		  " WHERE password IS NOT NULL UNION ALL SELECT 'app password ' || label ||"
+		  " ' of ' || address, password FROM app_password",
 		  password_row },
 		{ "SELECT address, id, apop_secret FROM mailbox"
 		  " WHERE apop_secret GLOB '{SEALED}*'",
 		  secret_row },
+		{ "SELECT address, scram_sha1, scram_sha256 FROM mailbox"
+		  " WHERE scram_forms IS NOT NULL",
+		  scram_row },
+		{ "SELECT address, allow_nets FROM mailbox WHERE allow_nets IS NOT NULL",
+		  networks_row },
 	};
 	struct check check = { accounts, how, 0 };
 	enum accounts_status status = ACCOUNTS_OK;

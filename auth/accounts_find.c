@@ -21,8 +21,16 @@ enum account_column {
 	COLUMN_QUOTA_OCTETS,
 	COLUMN_QUOTA_MESSAGES,
 	COLUMN_UNDELETE_SECONDS,
+	COLUMN_PLAIN,
+	COLUMN_LOGIN,
+	COLUMN_CRAM_MD5,
+	COLUMN_SCRAM_SHA1_ENABLED,
+	COLUMN_SCRAM_SHA256_ENABLED,
 	COLUMN_PASSWORD,
-	COLUMN_APOP_SECRET
+	COLUMN_APOP_SECRET,
+	COLUMN_SCRAM_SHA1,
+	COLUMN_SCRAM_SHA256,
+	COLUMN_ALLOW_NETS
 };
 
 void account_secrets_wipe(struct account_secrets *secrets)
@@ -61,6 +69,11 @@ static unsigned read_switches(sqlite3_stmt *stmt)
 		{ COLUMN_LMTP, ACCOUNT_LMTP },
 		{ COLUMN_PASS, ACCOUNT_PASS },
 		{ COLUMN_APOP, ACCOUNT_APOP },
+		{ COLUMN_PLAIN, ACCOUNT_PLAIN },
+		{ COLUMN_LOGIN, ACCOUNT_LOGIN },
+		{ COLUMN_CRAM_MD5, ACCOUNT_CRAM_MD5 },
+		{ COLUMN_SCRAM_SHA1_ENABLED, ACCOUNT_SCRAM_SHA_1 },
+		{ COLUMN_SCRAM_SHA256_ENABLED, ACCOUNT_SCRAM_SHA_256 },
 	};
 	unsigned set = 0;
 
@@ -82,6 +95,20 @@ static bool key_read(const struct accounts *accounts, sqlite3_stmt *stmt, int co
 	return column_copy(stmt, column + 1, key->id, sizeof key->id) &&
 	       strlen(key->id) == sizeof key->id - 1 &&
 	       strspn(key->id, "0123456789abcdef") == sizeof key->id - 1;
+}
+
+static bool secrets_read(sqlite3_stmt *stmt, struct account_secrets *secrets)
+{
+	return column_copy(stmt, COLUMN_PASSWORD, secrets->password,
+			   sizeof secrets->password) &&
+	       column_copy(stmt, COLUMN_APOP_SECRET, secrets->apop_secret,
+			   sizeof secrets->apop_secret) &&
+	       column_copy(stmt, COLUMN_SCRAM_SHA1, secrets->scram_sha1,
+			   sizeof secrets->scram_sha1) &&
+	       column_copy(stmt, COLUMN_SCRAM_SHA256, secrets->scram_sha256,
+			   sizeof secrets->scram_sha256) &&
+	       column_copy(stmt, COLUMN_ALLOW_NETS, secrets->allow_nets,
+			   sizeof secrets->allow_nets);
 }
 
 /*
@@ -106,10 +133,7 @@ static bool account_row(const struct accounts *accounts, sqlite3_stmt *stmt,
 	return column_copy(stmt, COLUMN_ADDRESS, account->address, sizeof account->address) &&
 	       column_copy(stmt, COLUMN_DOMAIN, account->domain, sizeof account->domain) &&
 	       key_read(accounts, stmt, COLUMN_SHARD, &account->key) &&
-	       (secrets == NULL || (column_copy(stmt, COLUMN_PASSWORD, secrets->password,
-						sizeof secrets->password) &&
-				    column_copy(stmt, COLUMN_APOP_SECRET, secrets->apop_secret,
-						sizeof secrets->apop_secret)));
+	       (secrets == NULL || secrets_read(stmt, secrets));
 }
 
 static enum accounts_status find(struct accounts *accounts, enum accounts_statement which,
@@ -197,5 +221,35 @@ enum accounts_status accounts_visit_removed(struct accounts *accounts, const cha
 	}
 	status = accounts_fault(accounts, code, "finding deleted mailboxes", fault);
 	statement_done(stmt);
+	return status;
+}
+
+enum accounts_status app_passwords_visit(struct accounts *accounts,
+					 const struct account *account,
+					 app_password_visit *visit, void *context,
+					 struct fault *fault)
+{
+	char label[64], stored[512];
+	sqlite3_stmt *stmt;
+	enum accounts_status status =
+		statement_get(accounts, STATEMENT_APP_PASSWORDS, &stmt, fault);
+	int code;
+
+	if (status != ACCOUNTS_OK)
+		return status;
+	code = sqlite3_bind_text(stmt, 1, account->address, -1, SQLITE_STATIC);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	/* One that is damaged lets nobody in, and does not keep the others from it. */
+	while (code == SQLITE_ROW) {
+		if (column_copy(stmt, 0, label, sizeof label) &&
+		    column_copy(stmt, 1, stored, sizeof stored) &&
+		    !visit(context, label, stored))
+			break;
+		code = sqlite3_step(stmt);
+	}
+	status = accounts_fault(accounts, code, "reading app passwords", fault);
+	statement_done(stmt);
+	explicit_bzero(stored, sizeof stored);
 	return status;
 }

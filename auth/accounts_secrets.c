@@ -4,11 +4,14 @@
 #include "accounts_private.h"
 
 #include "base/log.h"
+#include "restante/passwords.h"
 
+/* "" is none as well: no secret is empty. */
 static int bind_text_or_null(sqlite3_stmt *stmt, int index, const char *text)
 {
-	return text == NULL ? sqlite3_bind_null(stmt, index)
-			    : sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
+	return text == NULL || text[0] == '\0'
+		       ? sqlite3_bind_null(stmt, index)
+		       : sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
 }
 
 /* Steps an UPDATE of one row. */
@@ -27,7 +30,8 @@ static enum accounts_status update_one(struct accounts *accounts, sqlite3_stmt *
 }
 
 enum accounts_status account_set_password(struct accounts *accounts, const char *address,
-					  const char *hash, struct fault *fault)
+					  const struct new_password *password,
+					  struct fault *fault)
 {
 	sqlite3_stmt *stmt;
 	enum accounts_status status = accounts_must_write(accounts, fault);
@@ -39,7 +43,11 @@ enum accounts_status account_set_password(struct accounts *accounts, const char 
 		return status;
 	code = sqlite3_bind_text(stmt, 1, address, -1, SQLITE_STATIC);
 	if (code == SQLITE_OK)
-		code = bind_text_or_null(stmt, 2, hash);
+		code = bind_text_or_null(stmt, 2, password->hash);
+	if (code == SQLITE_OK)
+		code = bind_text_or_null(stmt, 3, password->scram_sha1);
+	if (code == SQLITE_OK)
+		code = bind_text_or_null(stmt, 4, password->scram_sha256);
 	return update_one(accounts, stmt, code, "setting a password", fault);
 }
 

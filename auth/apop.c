@@ -2,7 +2,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "encoding.h"
+#include "base/encoding.h"
 #include "restante/passwords.h"
 
 #define MD5_OCTETS 16

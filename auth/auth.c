@@ -5,7 +5,9 @@
 #include "restante/auth.h"
 
 #include <assert.h>
+#include <sys/socket.h>
 
+#include "base/log.h"
 #include "restante/config.h"
 #include "restante/passwords.h"
 
@@ -17,6 +19,28 @@ struct prepared {
 	char user[ADDRESS_MAX + 1];
 	char password[PASSWORD_MAX + 1];
 };
+
+/* How each way to log in is named and switched. */
+static const struct {
+	const char *word;
+	unsigned needed; /* enum account_switch */
+	const char *disabled;
+} methods[] = {
+	[AUTH_PASS] = { "pass", ACCOUNT_PASS, "pass-disabled" },
+	[AUTH_APOP] = { "apop", ACCOUNT_APOP, "apop-disabled" },
+	[AUTH_PLAIN] = { "plain", ACCOUNT_PLAIN, "plain-disabled" },
+	[AUTH_LOGIN] = { "login", ACCOUNT_LOGIN, "login-disabled" },
+	[AUTH_CRAM_MD5] = { "cram-md5", ACCOUNT_CRAM_MD5, "cram-md5-disabled" },
+	[AUTH_SCRAM_SHA_1] = { "scram-sha-1", ACCOUNT_SCRAM_SHA_1, "scram-sha-1-disabled" },
+	[AUTH_SCRAM_SHA_256] = { "scram-sha-256", ACCOUNT_SCRAM_SHA_256,
+				 "scram-sha-256-disabled" },
+};
+static_assert(ARRAY_SIZE(methods) == AUTH_METHOD_COUNT, "method missing");
+
+const char *auth_method_word(enum auth_method method)
+{
+	return methods[method].word;
+}
 
 /*
  * SASLprep, both as queries (RFC 6856 section 2.2). NULL, or why no backend may see this: it
@@ -33,21 +57,49 @@ static const char *prepare(const struct auth_request *request, struct prepared *
 	to->request.user = str_of(to->user);
 	switch (request->method) {
 	case AUTH_PASS:
+	case AUTH_PLAIN:
+	case AUTH_LOGIN:
 		if (!saslprep(request->secret, false, to->password, sizeof to->password))
 			return "unusable-password";
 		to->request.secret = str_of(to->password);
 		return NULL;
 	case AUTH_APOP:
+	case AUTH_CRAM_MD5:
 		return request->challenge.n == 0 ? "no-challenge" : NULL;
+	case AUTH_SCRAM_SHA_1:
+	case AUTH_SCRAM_SHA_256:
+	case AUTH_METHOD_COUNT:
+		break;
 	}
 	return "unknown-method";
 }
 
-/* NULL when this account may log in now, in this way. */
-static const char *account_bar(const struct account *account, enum auth_method method,
-			       int64_t now)
+/* What cannot be read lets nobody in: half of a list is not what somebody meant. */
+static const char *network_bar(const struct auth_result *result,
+			       const struct auth_request *request, struct fault *fault)
 {
-	unsigned needed = method == AUTH_APOP ? ACCOUNT_APOP : ACCOUNT_PASS;
+	/* A peer of this machine is where its loopback is. */
+	static const struct network_address local = { AF_INET, { 127, 0, 0, 1 } };
+	const struct network_address *from = request->from == NULL ? &local : request->from;
+	struct str list = str_of(result->allow_nets);
+	struct str bad;
+
+	if (list.n == 0)
+		return NULL;
+	if (!networks_parse(list, &bad)) {
+		fault_set(fault, "mailbox %lld: allow_nets holds what is no network",
+			  (long long)result->account.id);
+		return "unreadable-networks";
+	}
+	return networks_have(list, from) ? NULL : "network-not-allowed";
+}
+
+/* NULL when this account may log in now, in this way, from there. */
+static const char *account_bar(const struct auth_result *result,
+			       const struct auth_request *request, int64_t now,
+			       struct fault *fault)
+{
+	const struct account *account = &result->account;
 
 	if (!account->active)
 		return "inactive";
@@ -55,9 +107,9 @@ static const char *account_bar(const struct account *account, enum auth_method m
 		return "expired";
 	if ((account->switches & ACCOUNT_POP3) == 0)
 		return "pop3-disabled";
-	if ((account->switches & needed) == 0)
-		return method == AUTH_APOP ? "apop-disabled" : "pass-disabled";
-	return NULL;
+	if ((account->switches & methods[request->method].needed) == 0)
+		return methods[request->method].disabled;
+	return network_bar(result, request, fault);
 }
 
 /* The first backend that knows the user decides; so does one that cannot tell. */
@@ -85,13 +137,29 @@ static enum auth_verdict ask_backends(struct auth_backend *backends, size_t coun
 	return AUTH_REFUSED;
 }
 
+/* The credentials are good or not; now what the account's row says. */
+static enum auth_verdict settle(const struct auth_request *request, enum auth_verdict verdict,
+				int64_t now, struct auth_result *result, struct fault *fault)
+{
+	const char *bar = verdict == AUTH_OK ? account_bar(result, request, now, fault) : NULL;
+
+	if (verdict == AUTH_OK)
+		result->reason = bar == NULL ? "ok" : bar;
+	if (bar != NULL)
+		verdict = AUTH_REFUSED;
+	if (verdict != AUTH_OK) {
+		memset(&result->account, 0, sizeof result->account);
+		memset(result->app_password, 0, sizeof result->app_password);
+	}
+	return verdict;
+}
+
 enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
 			      const struct auth_request *request, int64_t now,
 			      struct auth_result *result, struct fault *fault)
 {
 	enum auth_verdict verdict = AUTH_REFUSED;
 	struct prepared prepared;
-	const char *bar;
 
 	memset(result, 0, sizeof *result);
 	fault->text[0] = '\0';
@@ -99,14 +167,43 @@ enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
 	if (result->reason == NULL)
 		verdict = ask_backends(backends, count, &prepared.request, result, fault);
 	explicit_bzero(&prepared, sizeof prepared);
-	if (verdict == AUTH_OK) {
-		bar = account_bar(&result->account, request->method, now);
-		verdict = bar == NULL ? AUTH_OK : AUTH_REFUSED;
-		result->reason = bar == NULL ? "ok" : bar;
+	return settle(request, verdict, now, result, fault);
+}
+
+static enum auth_verdict ask_for_keys(struct auth_backend *backends, size_t count,
+				      const struct auth_request *request,
+				      struct scram_keys *keys, struct auth_result *result,
+				      struct fault *fault)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < count; i++) {
+		bool known = false;
+		enum auth_verdict verdict;
+
+		if (backends[i].scram == NULL)
+			continue;
+		asked = true;
+		verdict = backends[i].scram(backends[i].self, request, &known, keys, result,
+					    fault);
+		if (known || verdict == AUTH_UNAVAILABLE)
+			return verdict;
 	}
-	if (verdict != AUTH_OK)
-		memset(&result->account, 0, sizeof result->account);
-	return verdict;
+	result->reason = asked ? "unknown-user" : "no-backend-for-scram";
+	return asked ? AUTH_REFUSED : AUTH_UNAVAILABLE;
+}
+
+enum auth_verdict auth_scram(struct auth_backend *backends, size_t count,
+			     const struct auth_request *request, int64_t now,
+			     struct scram_keys *keys, struct auth_result *result,
+			     struct fault *fault)
+{
+	enum auth_verdict verdict;
+
+	memset(result, 0, sizeof *result);
+	fault->text[0] = '\0';
+	verdict = ask_for_keys(backends, count, request, keys, result, fault);
+	return settle(request, verdict, now, result, fault);
 }
 
 enum auth_verdict auth_provide(struct auth_backend *backends, size_t count, struct str address,

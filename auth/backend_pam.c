@@ -114,18 +114,30 @@ static const char *refusal(const struct helper_reply *reply)
 	return "bad-password";
 }
 
+/* The account, and where it may log in from. */
+static enum accounts_status find_account(const struct pam_backend *self, struct str address,
+					 struct auth_result *result, struct fault *fault)
+{
+	struct account_secrets secrets;
+	enum accounts_status found =
+		account_find(self->accounts, address, &result->account, &secrets, fault);
+
+	memcpy(result->allow_nets, secrets.allow_nets, sizeof result->allow_nets);
+	account_secrets_wipe(&secrets);
+	return found;
+}
+
 /* Whom PAM let in gets their account; what that may is auth.c's business. */
 static enum auth_verdict let_in(const struct pam_backend *self, const struct person *person,
 				struct auth_result *result, struct fault *fault)
 {
 	struct str address = str_of(person->address);
-	enum accounts_status found =
-		account_find(self->accounts, address, &result->account, NULL, fault);
+	enum accounts_status found = find_account(self, address, result, fault);
 
 	if (found == ACCOUNTS_NOT_FOUND && self->accounts_path != NULL) {
 		if (make_mailbox(self, person, fault) != AUTH_OK)
 			return unavailable(result, "mailbox-not-created");
-		found = account_find(self->accounts, address, &result->account, NULL, fault);
+		found = find_account(self, address, result, fault);
 	}
 	if (found == ACCOUNTS_NOT_FOUND)
 		return refuse(result, "no-mailbox");
@@ -171,7 +183,8 @@ static enum auth_verdict pam_verify(void *context, const struct auth_request *re
 	enum accounts_status found;
 
 	*known = false;
-	if (request->method != AUTH_PASS)
+	if (request->method != AUTH_PASS && request->method != AUTH_PLAIN &&
+	    request->method != AUTH_LOGIN)
 		return refuse(result, "unknown-user");
 	if (!person_of(self, request->user, &person))
 		return refuse(result, "unknown-user");

@@ -1,6 +1,11 @@
 /*
- * The `sql` backend: credentials of table mailbox. PASS looks at the password column only, APOP
- * at apop_secret only; neither ever stands in for the other.
+ * The `sql` backend: credentials of tables mailbox and app_password. Each method looks at its own
+ * columns only; none ever stands in for another's:
+ *
+ *	PASS, PLAIN, LOGIN	password, app_password
+ *	APOP			apop_secret
+ *	CRAM-MD5		password, where its scheme can answer
+ *	SCRAM			scram_sha1 or scram_sha256, else password, where its scheme can answer
  *
  * Whoever has no credential of the kind asked for (no such user, no password, a scheme that we do
  * not know) costs the same work as one who has.
@@ -37,18 +42,18 @@ static enum auth_verdict unavailable(struct auth_result *result, const char *rea
 	return AUTH_UNAVAILABLE;
 }
 
-/* --- PASS ------------------------------------------------------------------------------------ */
+/* --- PASS, PLAIN, LOGIN ---------------------------------------------------------------------- */
 
-static enum auth_verdict verify_pass(const struct auth_request *request,
-				     const struct account_secrets *secrets,
-				     struct auth_result *result, struct fault *fault)
+/* A password of the row against what is stored; "ok" and AUTH_OK when they match. */
+static enum auth_verdict verify_stored(const struct auth_request *request, const char *stored,
+				       struct auth_result *result, struct fault *fault)
 {
-	if (secrets->password[0] == '\0') {
+	if (stored[0] == '\0') {
 		password_burn(request->secret);
 		return refuse(result, "no-password");
 	}
-	switch (password_verify(secrets->password, str_of(result->account.address),
-				request->secret, fault)) {
+	switch (password_verify(stored, str_of(result->account.address), request->secret,
+				fault)) {
 	case PASSWORD_MATCHES:
 		return AUTH_OK;
 	case PASSWORD_DIFFERS:
@@ -57,12 +62,54 @@ static enum auth_verdict verify_pass(const struct auth_request *request,
 		password_burn(request->secret);
 		return refuse(result, "unknown-scheme");
 	case PASSWORD_MALFORMED:
+	case PASSWORD_UNFIT:
 		password_burn(request->secret);
 		return refuse(result, "malformed-password");
 	case PASSWORD_UNAVAILABLE:
 		break;
 	}
 	return unavailable(result, "password-unavailable");
+}
+
+struct app_search {
+	const struct auth_request *request;
+	struct auth_result *result;
+	bool found;
+};
+
+static bool try_app_password(void *context, const char *label, const char *stored)
+{
+	struct app_search *search = context;
+	struct fault ignored;
+
+	search->found = password_verify(stored, str_of(search->result->account.address),
+					search->request->secret, &ignored) == PASSWORD_MATCHES;
+	if (search->found) {
+		size_t n = strlen(label);
+
+		memcpy(search->result->app_password, label,
+		       n < sizeof search->result->app_password ? n + 1 : 0);
+	}
+	return !search->found;
+}
+
+static enum auth_verdict verify_pass(const struct sql_backend *self,
+				     const struct auth_request *request,
+				     const struct account_secrets *secrets,
+				     struct auth_result *result, struct fault *fault)
+{
+	struct app_search search = { request, result, false };
+	enum auth_verdict verdict = verify_stored(request, secrets->password, result, fault);
+	struct fault trouble;
+
+	if (verdict == AUTH_OK)
+		return verdict;
+	if (app_passwords_visit(self->accounts, &result->account, try_app_password, &search,
+				&trouble) != ACCOUNTS_OK) {
+		*fault = trouble;
+		return unavailable(result, "accounts-unavailable");
+	}
+	return search.found ? AUTH_OK : verdict;
 }
 
 /* --- APOP ------------------------------------------------------------------------------------ */
@@ -140,18 +187,114 @@ static enum auth_verdict verify_apop(const struct sql_backend *self,
 	return matches ? AUTH_OK : refuse(result, "bad-digest");
 }
 
+/* --- CRAM-MD5 -------------------------------------------------------------------------------- */
+
+static enum auth_verdict verify_cram(const struct auth_request *request,
+				     const struct account_secrets *secrets,
+				     struct auth_result *result, struct fault *fault)
+{
+	/* The work of one answer, when there is nothing to answer with. */
+	static const char nobody[] = "{PLAIN}nobody's secret";
+	const char *stored = secrets->password[0] == '\0' ? nobody : secrets->password;
+	enum password_verdict verdict =
+		password_cram_md5(stored, request->challenge, request->secret, fault);
+
+	if (stored == nobody)
+		return refuse(result, "no-password");
+	switch (verdict) {
+	case PASSWORD_MATCHES:
+		return AUTH_OK;
+	case PASSWORD_DIFFERS:
+		return refuse(result, "bad-digest");
+	case PASSWORD_UNKNOWN_SCHEME:
+		return refuse(result, "unknown-scheme");
+	case PASSWORD_MALFORMED:
+		return refuse(result, "malformed-password");
+	case PASSWORD_UNFIT:
+		return refuse(result, "scheme-without-cram-md5");
+	case PASSWORD_UNAVAILABLE:
+		break;
+	}
+	return unavailable(result, "password-unavailable");
+}
+
+/* --- SCRAM ----------------------------------------------------------------------------------- */
+
+/* The account's keys into *keys; why there are none, or NULL. */
+static const char *account_keys(const struct account_secrets *secrets, enum scram_hash hash,
+				struct scram_keys *keys, struct fault *fault)
+{
+	const char *own = hash == SCRAM_SHA_1 ? secrets->scram_sha1 : secrets->scram_sha256;
+
+	if (own[0] != '\0')
+		return scram_keys_parse(str_of(own), hash, keys) ? NULL
+								 : "malformed-scram-keys";
+	if (secrets->password[0] == '\0')
+		return "no-scram-keys";
+	return password_scram(secrets->password, hash, keys, fault) == PASSWORD_MATCHES
+		       ? NULL
+		       : "no-scram-keys";
+}
+
+/*
+ * Nobody's keys are made in any case, and in the end either these or the account's are copied: so
+ * all users cost the same.
+ */
+static enum auth_verdict sql_scram(void *context, const struct auth_request *request,
+				   bool *known, struct scram_keys *keys,
+				   struct auth_result *result, struct fault *fault)
+{
+	const struct sql_backend *self = context;
+	enum scram_hash hash =
+		request->method == AUTH_SCRAM_SHA_1 ? SCRAM_SHA_1 : SCRAM_SHA_256;
+	struct account_secrets secrets;
+	struct scram_keys own = { 0 };
+	enum accounts_status found =
+		account_find(self->accounts, request->user, &result->account, &secrets, fault);
+	const char *flaw = found == ACCOUNTS_OK ? account_keys(&secrets, hash, &own, fault)
+						: "unknown-user";
+
+	*known = found == ACCOUNTS_OK;
+	memcpy(result->allow_nets, secrets.allow_nets, sizeof result->allow_nets);
+	account_secrets_wipe(&secrets);
+	if (found != ACCOUNTS_OK && found != ACCOUNTS_NOT_FOUND)
+		return unavailable(result, "accounts-unavailable");
+	if (self->key == NULL || !secret_scram_keys(self->key, hash, request->user, keys))
+		return unavailable(result, "no-secret-key");
+	if (flaw == NULL)
+		*keys = own;
+	explicit_bzero(&own, sizeof own);
+	return flaw == NULL ? AUTH_OK : refuse(result, flaw);
+}
+
 /* --- the backend ----------------------------------------------------------------------------- */
 
-static void burn(const struct sql_backend *self, const struct auth_request *request)
+/* The work of the method, for nobody: `secrets` is empty. */
+static enum auth_verdict verify(const struct sql_backend *self,
+				const struct auth_request *request,
+				const struct account_secrets *secrets,
+				struct auth_result *result, struct fault *fault)
 {
 	switch (request->method) {
 	case AUTH_PASS:
-		password_burn(request->secret);
-		break;
+	case AUTH_PLAIN:
+	case AUTH_LOGIN:
+		return verify_pass(self, request, secrets, result, fault);
 	case AUTH_APOP:
-		burn_apop(self, request);
+		return verify_apop(self, request, secrets, result, fault);
+	case AUTH_CRAM_MD5:
+		return verify_cram(request, secrets, result, fault);
+	case AUTH_SCRAM_SHA_1:
+	case AUTH_SCRAM_SHA_256:
+	case AUTH_METHOD_COUNT:
 		break;
 	}
+	return refuse(result, "unknown-method");
+}
+
+static bool shows_password(enum auth_method method)
+{
+	return method == AUTH_PASS || method == AUTH_PLAIN || method == AUTH_LOGIN;
 }
 
 static enum auth_verdict sql_verify(void *context, const struct auth_request *request,
@@ -162,25 +305,20 @@ static enum auth_verdict sql_verify(void *context, const struct auth_request *re
 	struct account_secrets secrets;
 	enum accounts_status found =
 		account_find(self->accounts, request->user, &result->account, &secrets, fault);
-	enum auth_verdict verdict = AUTH_REFUSED;
+	enum auth_verdict verdict;
 
-	*known = found == ACCOUNTS_OK &&
-		 !(request->method == AUTH_PASS && secrets.password[0] == '\0');
-	if (found == ACCOUNTS_NOT_FOUND) {
-		burn(self, request);
-		return refuse(result, "unknown-user");
-	}
-	if (found != ACCOUNTS_OK)
+	*known = false;
+	if (found != ACCOUNTS_OK && found != ACCOUNTS_NOT_FOUND)
 		return unavailable(result, "accounts-unavailable");
-	switch (request->method) {
-	case AUTH_PASS:
-		verdict = verify_pass(request, &secrets, result, fault);
-		break;
-	case AUTH_APOP:
-		verdict = verify_apop(self, request, &secrets, result, fault);
-		break;
-	}
+	memcpy(result->allow_nets, secrets.allow_nets, sizeof result->allow_nets);
+	/* Nobody has empty secrets, and costs what somebody without them does. */
+	verdict = verify(self, request, &secrets, result, fault);
+	/* Without a password of its own a mailbox is known by an app password only. */
+	*known = found == ACCOUNTS_OK && !(shows_password(request->method) &&
+					   secrets.password[0] == '\0' && verdict != AUTH_OK);
 	account_secrets_wipe(&secrets);
+	if (found == ACCOUNTS_NOT_FOUND && verdict != AUTH_UNAVAILABLE)
+		return refuse(result, "unknown-user");
 	return verdict;
 }
 
@@ -208,6 +346,7 @@ enum auth_verdict auth_sql_open(struct accounts *accounts, const struct secret_k
 	*backend = (struct auth_backend){
 		.name = "sql",
 		.verify = sql_verify,
+		.scram = sql_scram,
 		.close = sql_close,
 		.self = self,
 	};

@@ -16,16 +16,16 @@
 
 #include "base/log.h"
 #include "base/number.h"
-#include "encoding.h"
+#include "base/encoding.h"
 #include "restante/limits.h"
-
-/* A stored value decoded; the column holds at most 500 octets. */
-#define VALUE_MAX 512
 
 static enum password_verdict md5_verify(const struct scheme *scheme, struct str value,
 					struct str password, struct fault *fault);
 
-/* The column behind the prefix is filled for what new passwords may use. */
+/*
+ * Every scheme answers USER/PASS, PLAIN and LOGIN, which bring the password itself. The column behind
+ * the prefix is filled for what new passwords may use; a row says what answers CRAM-MD5 or SCRAM.
+ */
 static const struct scheme schemes[] = {
 	{ "CRYPT", VALUE_TEXT, crypt_verify, NULL, NULL, crypt_make },
 	{ "DES-CRYPT", VALUE_TEXT, crypt_verify, NULL, "", NULL },
@@ -40,10 +40,14 @@ static const struct scheme schemes[] = {
 	{ "PBKDF2-SHA256", VALUE_TEXT, pbkdf2_verify, EVP_sha256, NULL, NULL },
 	{ "PBKDF2-SHA512", VALUE_TEXT, pbkdf2_verify, EVP_sha512, NULL, NULL },
 	{ "PBKDF2_SHA256", VALUE_SALTED, pbkdf2_389_verify, EVP_sha256, NULL, NULL },
-	{ "SCRAM-SHA-1", VALUE_TEXT, scram_verify, EVP_sha1, NULL, NULL },
-	{ "SCRAM-SHA-256", VALUE_TEXT, scram_verify, EVP_sha256, NULL, NULL },
-	{ "CRAM-MD5", VALUE_HEX, cram_verify, EVP_md5, NULL, NULL },
-	{ "HMAC-MD5", VALUE_HEX, cram_verify, EVP_md5, NULL, NULL },
+	{ "SCRAM-SHA-1", VALUE_TEXT, scram_verify, EVP_sha1, NULL, NULL,
+	  .scram = scram_answer },
+	{ "SCRAM-SHA-256", VALUE_TEXT, scram_verify, EVP_sha256, NULL, NULL,
+	  .scram = scram_answer },
+	{ "CRAM-MD5", VALUE_HEX, cram_verify, EVP_md5, NULL, NULL,
+	  .cram_md5 = cram_states_answer },
+	{ "HMAC-MD5", VALUE_HEX, cram_verify, EVP_md5, NULL, NULL,
+	  .cram_md5 = cram_states_answer },
 	/* RFC 2831's H(A1) without its nonces, as Dovecot stores it. */
 	{ "DIGEST-MD5", VALUE_DIGEST, digest_verify, EVP_md5, NULL, NULL, true },
 	{ "MD5", VALUE_TEXT, md5_verify, EVP_md5, NULL, NULL },
@@ -57,9 +61,10 @@ static const struct scheme schemes[] = {
 	{ "SSHA256", VALUE_SALTED, digest_verify, EVP_sha256, NULL, NULL },
 	{ "SHA512", VALUE_DIGEST, digest_verify, EVP_sha512, NULL, NULL },
 	{ "SSHA512", VALUE_SALTED, digest_verify, EVP_sha512, NULL, NULL },
-	{ "PLAIN", VALUE_TEXT, plain_verify, NULL, NULL, NULL },
-	{ "CLEAR", VALUE_TEXT, plain_verify, NULL, NULL, NULL },
-	{ "CLEARTEXT", VALUE_TEXT, plain_verify, NULL, NULL, NULL },
+	{ "PLAIN", VALUE_TEXT, plain_verify, NULL, NULL, NULL, .cram_md5 = cram_plain_answer },
+	{ "CLEAR", VALUE_TEXT, plain_verify, NULL, NULL, NULL, .cram_md5 = cram_plain_answer },
+	{ "CLEARTEXT", VALUE_TEXT, plain_verify, NULL, NULL, NULL,
+	  .cram_md5 = cram_plain_answer },
 };
 
 static const struct scheme *scheme_find(struct str name)
@@ -275,10 +280,9 @@ static const struct scheme *scheme_take_or_say(struct str *value, enum suffix *s
 	return scheme;
 }
 
-/* PASSWORD_DIFFERS when there is a row and a value for it to verify with. */
-static enum password_verdict value_open(const char *stored, const struct scheme **scheme,
-					struct str *value, unsigned char memory[VALUE_MAX],
-					struct fault *fault)
+enum password_verdict value_open(const char *stored, const struct scheme **scheme,
+				 struct str *value, unsigned char memory[VALUE_MAX],
+				 struct fault *fault)
 {
 	enum suffix suffix;
 

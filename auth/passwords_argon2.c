@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/number.h"
-#include "encoding.h"
+#include "base/encoding.h"
 #include "restante/limits.h"
 
 /* Dovecot's figures for its default, and RFC 9106's second choice but for the lanes. */

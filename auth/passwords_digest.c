@@ -1,6 +1,13 @@
 /* {SHA256}, {SSHA512} and their like: a digest of password and salt, the salt behind the digest. */
 #include "passwords_private.h"
 
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "base/encoding.h"
+
+#define SALT_OCTETS 16
+
 enum password_verdict digest_verify(const struct scheme *scheme, struct str value,
 				    struct str password, struct fault *fault)
 {
@@ -28,4 +35,27 @@ enum password_verdict digest_verify(const struct scheme *scheme, struct str valu
 	EVP_MD_CTX_free(context);
 	explicit_bzero(computed, sizeof computed);
 	return verdict;
+}
+
+bool password_hash_generated(struct str password, char *hash, size_t cap)
+{
+	static const char prefix[] = "{SSHA512}";
+	unsigned char octets[SHA512_DIGEST_LENGTH + SALT_OCTETS];
+	unsigned char salted[64 + SALT_OCTETS];
+	bool good = password.n > 0 && password.n <= 64 && cap > sizeof prefix &&
+		    RAND_bytes(octets + SHA512_DIGEST_LENGTH, SALT_OCTETS) == 1;
+
+	hash[0] = '\0';
+	if (good) {
+		memcpy(salted, password.p, password.n);
+		memcpy(salted + password.n, octets + SHA512_DIGEST_LENGTH, SALT_OCTETS);
+		good = EVP_Digest(salted, password.n + SALT_OCTETS, octets, NULL, EVP_sha512(),
+				  NULL) == 1 &&
+		       base64_encode(octets, sizeof octets, hash + sizeof prefix - 1,
+				     cap - (sizeof prefix - 1));
+	}
+	if (good)
+		memcpy(hash, prefix, sizeof prefix - 1);
+	explicit_bzero(salted, sizeof salted);
+	return good;
 }

@@ -7,7 +7,7 @@
  */
 #include "passwords_private.h"
 
-#include "encoding.h"
+#include "base/encoding.h"
 #include "restante/limits.h"
 
 #define PBKDF2_OCTETS_MIN 16

@@ -32,6 +32,13 @@ struct scheme {
 	bool (*make)(const struct scheme *scheme, struct str password, char *value, size_t cap,
 		     struct fault *fault);
 	bool named; /* `password` is "local-part:domain:password" */
+	/* The matrix of mechanisms and schemes: NULL = this scheme cannot answer that one. */
+	enum password_verdict (*cram_md5)(const struct scheme *scheme, struct str value,
+					  struct str challenge, struct str digest,
+					  struct fault *fault);
+	enum password_verdict (*scram)(const struct scheme *scheme, struct str value,
+				       enum scram_hash hash, struct scram_keys *keys,
+				       struct fault *fault);
 };
 
 enum password_verdict plain_verify(const struct scheme *scheme, struct str value,
@@ -50,6 +57,23 @@ enum password_verdict scram_verify(const struct scheme *scheme, struct str value
 				   struct str password, struct fault *fault);
 enum password_verdict cram_verify(const struct scheme *scheme, struct str value,
 				  struct str password, struct fault *fault);
+
+enum password_verdict cram_states_answer(const struct scheme *scheme, struct str value,
+					 struct str challenge, struct str digest,
+					 struct fault *fault);
+enum password_verdict cram_plain_answer(const struct scheme *scheme, struct str value,
+					struct str challenge, struct str digest,
+					struct fault *fault);
+enum password_verdict scram_answer(const struct scheme *scheme, struct str value,
+				   enum scram_hash hash, struct scram_keys *keys,
+				   struct fault *fault);
+
+/* A stored value decoded; the column holds at most 500 octets. */
+#define VALUE_MAX 512
+/* PASSWORD_DIFFERS when there is a row and a value for it to verify with. */
+enum password_verdict value_open(const char *stored, const struct scheme **scheme,
+				 struct str *value, unsigned char memory[VALUE_MAX],
+				 struct fault *fault);
 
 bool crypt_make(const struct scheme *scheme, struct str password, char *value, size_t cap,
 		struct fault *fault);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "encoding.h"
+#include "base/encoding.h"
+#include "restante/limits.h"
 #include "restante/passwords.h"
 
 #define KEY_OCTETS 32
@@ -164,6 +166,42 @@ void secret_key_close(struct secret_key **key)
 	explicit_bzero(*key, sizeof **key);
 	free(*key);
 	*key = NULL;
+}
+
+/* --- keys of nobody ---------------------------------------------------------------------------- */
+
+/* HMAC-SHA-256 under the key, of what it is for, the hash, and the name in lower case. */
+static bool derive(const struct secret_key *key, const char *purpose, enum scram_hash hash,
+		   struct str user, unsigned char derived[32])
+{
+	char text[64 + ADDRESS_MAX];
+	int n = snprintf(text, sizeof text, "restante SCRAM %s %d ", purpose, (int)hash);
+
+	if (user.n > ADDRESS_MAX)
+		user.n = ADDRESS_MAX;
+	for (size_t i = 0; i < user.n; i++) {
+		char c = user.p[i];
+
+		/* Ann@ and ann@ are one mailbox, so they are the same nobody. */
+		text[(size_t)n + i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	}
+	return HMAC(EVP_sha256(), key->octets, sizeof key->octets, (const unsigned char *)text,
+		    (size_t)n + user.n, derived, NULL) != NULL;
+}
+
+bool secret_scram_keys(const struct secret_key *key, enum scram_hash hash, struct str user,
+		       struct scram_keys *keys)
+{
+	unsigned char salt[32];
+
+	keys->rounds = SCRAM_ROUNDS;
+	keys->salt_n = SCRAM_SALT_OCTETS;
+	if (!derive(key, "salt", hash, user, salt) ||
+	    !derive(key, "StoredKey", hash, user, keys->stored_key) ||
+	    !derive(key, "ServerKey", hash, user, keys->server_key))
+		return false;
+	memcpy(keys->salt, salt, SCRAM_SALT_OCTETS);
+	return true;
 }
 
 /* --- sealing --------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ build='gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libssl-dev libc
 try="$build curl openssl"
 # llvm has the symbolizer, without which a sanitizer's exceptions match nothing.
 tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binutils libcmocka-dev
-	fail2ban python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl
+	fail2ban libgsasl-dev python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl
 	libio-socket-ssl-perl postfix haproxy libpam-wrapper groff-base systemd"
 
 case ${1-} in

@@ -51,7 +51,13 @@ enum account_switch {
 	ACCOUNT_POP3 = 1, /* may use POP3 */
 	ACCOUNT_LMTP = 2, /* takes mail */
 	ACCOUNT_PASS = 4, /* may log in with USER and PASS */
-	ACCOUNT_APOP = 8  /* may log in with APOP (also needs a secret) */
+	ACCOUNT_APOP = 8, /* may log in with APOP (also needs a secret) */
+	/* May log in with AUTH and this mechanism. */
+	ACCOUNT_PLAIN = 16,
+	ACCOUNT_LOGIN = 32,
+	ACCOUNT_CRAM_MD5 = 64,
+	ACCOUNT_SCRAM_SHA_1 = 128,
+	ACCOUNT_SCRAM_SHA_256 = 256
 };
 
 struct account {
@@ -72,6 +78,9 @@ struct account {
 struct account_secrets {
 	char password[512];    /* "{SCHEME}..." or a bare crypt string; "" = none */
 	char apop_secret[512]; /* "{SEALED}..." or "{CLEAR}..."; "" = none */
+	char scram_sha1[512];  /* "rounds,salt,StoredKey,ServerKey"; "" = none */
+	char scram_sha256[512];
+	char allow_nets[ALLOW_NETS_MAX + 1]; /* networks that it may log in from; "" = any */
 };
 void account_secrets_wipe(struct account_secrets *secrets);
 
@@ -85,6 +94,13 @@ MUST_USE enum accounts_status account_find_by_key(struct accounts *accounts, con
 /* ACCOUNTS_OK when an account has this maildrop, or had it until it was removed. */
 MUST_USE enum accounts_status account_key_recorded(struct accounts *accounts,
 						   const char *key_id, struct fault *fault);
+
+/* The passwords beside the mailbox's own, in the order of their making. False of visit: stop. */
+typedef bool app_password_visit(void *context, const char *label, const char *stored);
+MUST_USE enum accounts_status app_passwords_visit(struct accounts *accounts,
+						  const struct account *account,
+						  app_password_visit *visit, void *context,
+						  struct fault *fault);
 
 /*
  * The maildrops of deleted mailboxes of this address, the latest first, with the second it was
@@ -130,7 +146,13 @@ struct field {
 	const char *name;  /* a column of the table */
 	const char *value; /* NULL = SQL NULL */
 };
-enum accounts_table { TABLE_DOMAIN, TABLE_MAILBOX, TABLE_ALIAS, TABLE_ALIAS_DOMAIN };
+enum accounts_table {
+	TABLE_DOMAIN,
+	TABLE_MAILBOX,
+	TABLE_ALIAS,
+	TABLE_ALIAS_DOMAIN,
+	TABLE_APP_PASSWORD /* of one mailbox, by its label */
+};
 
 /* Columns of a table that the tool may show and set (secrets are not among them), in order. */
 size_t accounts_columns(enum accounts_table table, const char *const **names);
@@ -149,7 +171,7 @@ MUST_USE enum accounts_status accounts_set(struct accounts *accounts, enum accou
 MUST_USE enum accounts_status accounts_begin(struct accounts *accounts, struct fault *fault);
 MUST_USE enum accounts_status accounts_end(struct accounts *accounts,
 					   enum accounts_status status, struct fault *fault);
-/* An alias with several targets has one row per target: `goto` NULL removes them all. */
+/* An alias has a row per target, a mailbox one per app password: `target` NULL removes them all. */
 MUST_USE enum accounts_status accounts_remove(struct accounts *accounts,
 					      enum accounts_table table, const char *name,
 					      const char *target, struct fault *fault);
@@ -160,9 +182,11 @@ MUST_USE enum accounts_status accounts_list(struct accounts *accounts,
 					    enum accounts_table table, const char *name,
 					    const char *domain, accounts_visit *visit,
 					    void *context, struct fault *fault);
-/* `hash` as passwords.h makes it. */
+/* The hash and SCRAM's keys as passwords.h makes them; a key that is "" becomes NULL. */
+struct new_password;
 MUST_USE enum accounts_status account_set_password(struct accounts *accounts,
-						   const char *address, const char *hash,
+						   const char *address,
+						   const struct new_password *password,
 						   struct fault *fault);
 /* `sealed` as secret_seal makes it; NULL = none. */
 MUST_USE enum accounts_status account_set_apop_secret(struct accounts *accounts, int64_t id,

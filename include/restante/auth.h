@@ -6,6 +6,8 @@
 #define RESTANTE_AUTH_H
 
 #include "restante/accounts.h"
+#include "restante/network.h"
+#include "restante/passwords.h"
 
 #define AUTH_BACKENDS_MAX 2
 
@@ -16,20 +18,36 @@ enum auth_verdict {
 	AUTH_VERDICT_COUNT
 };
 
-enum auth_method { AUTH_PASS, AUTH_APOP };
+/* Ways to log in: USER and PASS, APOP, and the mechanisms of AUTH, -PLUS or not. */
+enum auth_method {
+	AUTH_PASS,
+	AUTH_APOP,
+	AUTH_PLAIN,
+	AUTH_LOGIN,
+	AUTH_CRAM_MD5,
+	AUTH_SCRAM_SHA_1,
+	AUTH_SCRAM_SHA_256,
+	AUTH_METHOD_COUNT
+};
+/* "pass", "apop", "scram-sha-256": for the log. */
+const char *auth_method_word(enum auth_method method);
 
 struct auth_request {
 	enum auth_method method;
 	struct str user;
-	struct str secret;    /* the password, or APOP's digest: 32 hexadecimal digits */
-	struct str challenge; /* APOP: the greeting's timestamp with its angle brackets */
+	/* The password, or a digest of 32 hexadecimal digits; nothing for SCRAM. */
+	struct str secret;
+	struct str challenge; /* what the digest is of, with its angle brackets */
 	struct str peer;      /* the client's address as text, for PAM; may be empty */
+	const struct network_address *from; /* NULL: a peer of this machine */
 };
 
 struct auth_result {
 	struct account account; /* AUTH_OK only */
 	const char *reason;  /* static text for the log: "unknown-user", "bad-password", ... */
 	const char *backend; /* the name of the one that decided; NULL = none knew the user */
+	char app_password[64];               /* the label of the one that matched; "" = none */
+	char allow_nets[ALLOW_NETS_MAX + 1]; /* set by the backend; "" = anywhere */
 };
 
 struct auth_backend {
@@ -45,6 +63,13 @@ struct auth_backend {
 	void *self;
 	/* As auth_provide, for this backend's users; NULL: it never makes mailboxes. */
 	enum auth_verdict (*provide)(void *self, struct str address, struct fault *fault);
+	/*
+	 * The keys for SCRAM. NULL = has none of anybody, and then the next one is asked. Keys of
+	 * nobody are always there; AUTH_OK: these are the account's.
+	 */
+	enum auth_verdict (*scram)(void *self, const struct auth_request *request, bool *known,
+				   struct scram_keys *keys, struct auth_result *result,
+				   struct fault *fault);
 };
 
 /* The `sql` backend over an accounts connection and a key (both borrowed), for one thread. */
@@ -90,5 +115,14 @@ MUST_USE enum auth_verdict auth_verify(struct auth_backend *backends, size_t cou
  */
 MUST_USE enum auth_verdict auth_provide(struct auth_backend *backends, size_t count,
 					struct str address, struct fault *fault);
+
+/*
+ * SCRAM's half: the keys that an exchange goes on with, and whether it may succeed at all, which
+ * the client is to learn at its end only. Keys are set with AUTH_OK and AUTH_REFUSED.
+ */
+MUST_USE enum auth_verdict auth_scram(struct auth_backend *backends, size_t count,
+				      const struct auth_request *request, int64_t now,
+				      struct scram_keys *keys, struct auth_result *result,
+				      struct fault *fault);
 
 #endif

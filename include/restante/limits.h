@@ -33,6 +33,13 @@
 #define POP3_ERRORS_AFTER_LOGIN 20
 /* Refused credentials on one connection. */
 #define POP3_LOGIN_ATTEMPTS 3
+/*
+ * RFC 5034 section 4: the lines of AUTH and of its exchange are not bound by the limit of others.
+ * The longest that our mechanisms need is below 6 KiB; long tokens of others get an answer too.
+ */
+#define POP3_AUTH_LINE_MAX 16384
+/* So many connections at a time may have such a line on its way: 4 MiB in all. */
+#define POP3_AUTH_LINES 256
 
 /* --- LMTP ------------------------------------------------------------------------------- */
 /* RFC 5321 section 4.5.3.1.4: 512 octets; parameters of extensions raise it (SIZE, SMTPUTF8). */
@@ -70,6 +77,14 @@
 #define PASSWORD_MEMORY_KIB_MAX (1024 * 1024)   /* yescrypt, scrypt, argon2 */
 #define PASSWORD_PASSES_MAX 64                  /* argon2 */
 #define PASSWORD_WORK_KIB_MAX (4 * 1024 * 1024) /* argon2, memory times passes: some seconds */
+/* RFC 5802 section 5.1, RFC 7677 section 4: at least 4096. A phone does these in some 20 ms. */
+#define SCRAM_ROUNDS 10000
+#define SCRAM_SALT_OCTETS 16
+/* Of a client's first SCRAM message; a nonce of ours, salt and rounds come on top of its nonce. */
+#define SCRAM_MESSAGE_MAX 2048
+#define SCRAM_NONCE_MAX 512
+/* mailbox.allow_nets, as the schema has it. */
+#define ALLOW_NETS_MAX 500
 /* An alias may name aliases, so deep, and stand for so many maildrops; beyond: try later. */
 #define ALIAS_DEPTH_MAX 8
 #define ALIAS_TARGETS_MAX 100

@@ -15,7 +15,8 @@ enum password_verdict {
 	PASSWORD_DIFFERS,
 	PASSWORD_UNKNOWN_SCHEME, /* fails closed; the log says which */
 	PASSWORD_MALFORMED,      /* the stored value is not what its scheme says */
-	PASSWORD_UNAVAILABLE     /* cannot tell now: memory, the crypto library */
+	PASSWORD_UNFIT, /* its scheme cannot answer this mechanism; never of password_verify */
+	PASSWORD_UNAVAILABLE /* cannot tell now: memory, the crypto library */
 };
 /*
  * Thread-safe. Constant-time compares. `user` is the address of whose password it is: DIGEST-MD5
@@ -39,9 +40,51 @@ MUST_USE bool password_hash(const char *scheme, struct str password, char *hash,
 /* Names that password_verify knows, NULL-terminated; *writable tells those for new hashes. */
 const char *const *password_schemes(void);
 bool password_scheme_writable(const char *scheme);
+/*
+ * The same for a password that password_generate made: nobody guesses 118 random bits, so that a
+ * quick hash, "{SSHA512}", is as good as a slow one.
+ */
+MUST_USE bool password_hash_generated(struct str password, char *hash, size_t cap);
 /* 20 characters of 5.9 bits each, no look-alikes; NUL-terminated. */
 void password_generate(char *password, size_t cap);
 
+/*
+ * What challenge-response mechanisms need of a stored password. Which scheme can answer which
+ * mechanism is a column of the table of schemes (auth/passwords.c); any other pair is
+ * PASSWORD_UNFIT, whatever the client sent.
+ */
+/* CRAM-MD5 (RFC 2195): `digest` is 32 hexadecimal digits, lower case. */
+MUST_USE enum password_verdict password_cram_md5(const char *stored, struct str challenge,
+						 struct str digest, struct fault *fault);
+
+enum scram_hash { SCRAM_SHA_1, SCRAM_SHA_256, SCRAM_HASH_COUNT };
+#define SCRAM_KEY_MAX 32
+struct scram_keys {
+	unsigned rounds;
+	unsigned char salt[64];
+	size_t salt_n;
+	unsigned char stored_key[SCRAM_KEY_MAX];
+	unsigned char server_key[SCRAM_KEY_MAX];
+};
+size_t scram_key_octets(enum scram_hash hash);
+/* PASSWORD_MATCHES: *keys is set. */
+MUST_USE enum password_verdict password_scram(const char *stored, enum scram_hash hash,
+					      struct scram_keys *keys, struct fault *fault);
+/* "rounds,salt,StoredKey,ServerKey" as the columns mailbox.scram_* hold it. */
+MUST_USE bool scram_keys_parse(struct str text, enum scram_hash hash, struct scram_keys *keys);
+/* ... of a new password, with a random salt; false: it is not one that SASLprep takes. */
+#define SCRAM_KEYS_TEXT_MAX 256
+MUST_USE bool scram_keys_make(enum scram_hash hash, struct str password, char *text, size_t cap,
+			      struct fault *fault);
+
+/* All that is stored of a new password. */
+struct new_password {
+	char hash[PASSWORD_HASH_MAX];
+	char scram_sha1[SCRAM_KEYS_TEXT_MAX];
+	char scram_sha256[SCRAM_KEYS_TEXT_MAX];
+};
+MUST_USE bool password_prepare(struct str password, struct new_password *prepared,
+			       struct fault *fault);
 /*
  * SASLprep (RFC 4013) of a name or password in UTF-8, NUL-terminated. `stored`: as it is kept,
  * where unassigned code points are refused. False: prohibited, ill-formed, empty or too long.
@@ -58,6 +101,12 @@ struct secret_key;
 MUST_USE bool secret_key_create(const char *path, struct fault *fault);
 MUST_USE bool secret_key_open(const char *path, struct secret_key **key, struct fault *fault);
 void secret_key_close(struct secret_key **key);
+/*
+ * SCRAM's keys of nobody, the same each time for the same name, so that asking twice does not tell
+ * whether somebody has it. Nobody's password leads to them. False: the crypto library failed.
+ */
+MUST_USE bool secret_scram_keys(const struct secret_key *key, enum scram_hash hash,
+				struct str user, struct scram_keys *keys);
 /* AES-256-GCM, the account's id as associated data; "{SEALED}" + base64. */
 MUST_USE bool secret_seal(const struct secret_key *key, int64_t account, struct str clear,
 			  char *sealed, size_t cap, struct fault *fault);

@@ -1,4 +1,4 @@
--- accounts.db: what the administrator states. Domains, mailboxes, aliases.
+-- accounts.db: what the administrator states. Domains, mailboxes, app passwords, aliases.
 --
 -- Writing to these tables with the sqlite3 shell is a supported way to administer restante. A
 -- running server sees each change at once. The shortest forms:
@@ -87,6 +87,15 @@ CREATE TABLE mailbox (
 	-- For the POP3 command APOP, which needs the secret itself. Write '{CLEAR}the secret'; the
 	-- server replaces it by '{SEALED}...', readable only with its key file. NULL = no APOP.
 	apop_secret TEXT,
+	-- What SCRAM needs of the password: 'rounds,salt,StoredKey,ServerKey', all but the first in
+	-- base64. `restante user passwd` makes them. An UPDATE of password alone sets them to NULL,
+	-- since they would still let the old one in. NULL = no SCRAM, unless password itself is
+	-- '{SCRAM-SHA-256}...' or '{SCRAM-SHA-1}...'.
+	scram_sha1 TEXT,
+	scram_sha256 TEXT,
+	-- Where it may log in from: '192.0.2.0/24 2001:db8::/32', separated by spaces or commas.
+	-- NULL = anywhere. What cannot be read lets nobody in.
+	allow_nets TEXT,
 	-- 0: cannot log in, and mail for it is put off (the MTA tries again).
 	active INTEGER NOT NULL DEFAULT 1,
 	-- No login from this moment on, UTC: '2026-12-31' (its first second) or
@@ -100,9 +109,15 @@ CREATE TABLE mailbox (
 	-- May it use POP3; does it take mail by LMTP.
 	pop3_enabled INTEGER NOT NULL DEFAULT 1,
 	lmtp_enabled INTEGER NOT NULL DEFAULT 1,
-	-- Ways to log in: USER and PASS; APOP.
+	-- Ways to log in: USER and PASS; APOP; and the mechanisms of AUTH (SCRAM with and without
+	-- -PLUS). The server must offer one as well (option sasl_mechanisms).
 	pass_enabled INTEGER NOT NULL DEFAULT 1,
 	apop_enabled INTEGER NOT NULL DEFAULT 1,
+	plain_enabled INTEGER NOT NULL DEFAULT 1,
+	login_enabled INTEGER NOT NULL DEFAULT 1,
+	cram_md5_enabled INTEGER NOT NULL DEFAULT 1,
+	scram_sha1_enabled INTEGER NOT NULL DEFAULT 1,
+	scram_sha256_enabled INTEGER NOT NULL DEFAULT 1,
 	-- Where its mail is: which mail database, under which key. Chosen by restante, and never
 	-- changed. Leave both out; only to put a deleted mailbox back, with the mail that is kept
 	-- for a week, give its store_key:
@@ -126,6 +141,10 @@ CREATE TABLE mailbox (
 	-- 'SEALED' or 'CLEAR'; NULL = no secret.
 	apop_secret_form TEXT GENERATED ALWAYS AS
 		(substr(apop_secret, 2, instr(apop_secret, '}') - 2)) VIRTUAL,
+	-- 'SHA-1 SHA-256', one of them, or NULL.
+	scram_forms TEXT GENERATED ALWAYS AS
+		(nullif(trim(iif(scram_sha1 IS NULL, '', 'SHA-1 ')
+			|| iif(scram_sha256 IS NULL, '', 'SHA-256')), '')) VIRTUAL,
 
 	CONSTRAINT "mailbox.address is written local@domain, such as ann@example.org, without spaces or quotes"
 		CHECK (address GLOB '?*@?*' AND address NOT GLOB '*@*@*'
@@ -151,6 +170,17 @@ CREATE TABLE mailbox (
 				CASE WHEN apop_secret GLOB '{CLEAR}*' THEN 262 ELSE 500 END
 			AND instr(apop_secret, char(0)) = 0
 			AND apop_secret NOT GLOB ('*[' || char(1) || '-' || char(31) || ']*')),
+	CONSTRAINT "mailbox.scram_sha1 is written rounds,salt,StoredKey,ServerKey, or NULL for none"
+		CHECK (scram_sha1 GLOB '[1-9]*,?*,?*,?*'
+			AND length(CAST(scram_sha1 AS BLOB)) <= 500
+			AND scram_sha1 NOT GLOB '*[^0-9A-Za-z+/=,]*'),
+	CONSTRAINT "mailbox.scram_sha256 is written rounds,salt,StoredKey,ServerKey, or NULL for none"
+		CHECK (scram_sha256 GLOB '[1-9]*,?*,?*,?*'
+			AND length(CAST(scram_sha256 AS BLOB)) <= 500
+			AND scram_sha256 NOT GLOB '*[^0-9A-Za-z+/=,]*'),
+	CONSTRAINT "mailbox.allow_nets is a list of networks such as 192.0.2.0/24 2001:db8::/32, or NULL for anywhere"
+		CHECK (allow_nets GLOB '[0-9A-Fa-f:]*' AND length(CAST(allow_nets AS BLOB)) <= 500
+			AND allow_nets NOT GLOB '*[^0-9A-Fa-f.:/, ]*'),
 	CONSTRAINT "mailbox.active is 1 or 0" CHECK (active IN (0, 1)),
 	-- '+0 days' makes SQLite recount the date, so that the 30th of February is noticed. The
 	-- pattern comes first: it keeps out 'now', which SQLite forbids here.
@@ -168,11 +198,43 @@ CREATE TABLE mailbox (
 	CONSTRAINT "mailbox.pop3_enabled is 1 or 0" CHECK (pop3_enabled IN (0, 1)),
 	CONSTRAINT "mailbox.lmtp_enabled is 1 or 0" CHECK (lmtp_enabled IN (0, 1)),
 	CONSTRAINT "mailbox.pass_enabled is 1 or 0" CHECK (pass_enabled IN (0, 1)),
-	CONSTRAINT "mailbox.apop_enabled is 1 or 0" CHECK (apop_enabled IN (0, 1))
+	CONSTRAINT "mailbox.apop_enabled is 1 or 0" CHECK (apop_enabled IN (0, 1)),
+	CONSTRAINT "mailbox.plain_enabled is 1 or 0" CHECK (plain_enabled IN (0, 1)),
+	CONSTRAINT "mailbox.login_enabled is 1 or 0" CHECK (login_enabled IN (0, 1)),
+	CONSTRAINT "mailbox.cram_md5_enabled is 1 or 0" CHECK (cram_md5_enabled IN (0, 1)),
+	CONSTRAINT "mailbox.scram_sha1_enabled is 1 or 0" CHECK (scram_sha1_enabled IN (0, 1)),
+	CONSTRAINT "mailbox.scram_sha256_enabled is 1 or 0" CHECK (scram_sha256_enabled IN (0, 1))
 ) STRICT;
 CREATE INDEX mailbox_domain ON mailbox(domain);
 -- Nearly always empty: the server asks it what is to be sealed.
 CREATE INDEX mailbox_to_seal ON mailbox(id) WHERE apop_secret GLOB '{CLEAR}*';
+
+-- Further passwords of a mailbox: one for each program or device, so that one can be taken back
+-- without changing the others. Good for USER and PASS and for AUTH PLAIN and LOGIN; SCRAM, CRAM-MD5
+-- and APOP know one secret only. `restante user app-password add` generates one and stores its hash.
+--
+--	INSERT INTO app_password(address, label, password)
+--		VALUES ('ann@example.org', 'phone', '{SSHA512}...');
+CREATE TABLE app_password (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	-- The mailbox. Follows it when it is renamed, goes with it when it is removed.
+	address TEXT NOT NULL COLLATE NOCASE,
+	-- For people, and for the log: 'phone'.
+	label TEXT NOT NULL COLLATE NOCASE,
+	-- As mailbox.password. These are all tried, so choose a cheap scheme and a long random
+	-- password, not the other way about.
+	password TEXT NOT NULL,
+	created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+	CONSTRAINT "app_password.label has 1 to 40 letters, digits, dots, hyphens and underscores, such as phone"
+		CHECK (length(label) BETWEEN 1 AND 40 AND label NOT GLOB '*[^-0-9A-Za-z._]*'),
+	CONSTRAINT "app_password.password must be a hash such as `restante hash` prints"
+		CHECK (password GLOB '{[A-Za-z]*}?*' OR password GLOB '$?*$?*'),
+	CONSTRAINT "app_password.password: at most 500 octets, no control characters"
+		CHECK (length(CAST(password AS BLOB)) <= 500 AND instr(password, char(0)) = 0
+			AND password NOT GLOB ('*[' || char(1) || '-' || char(31) || ']*')),
+	UNIQUE (address, label)
+) STRICT;
 
 -- Mail for `address` goes to `goto`: one row for each place it goes to, at most 100 rows for one
 -- address. If there is a mailbox of the same address, that one gets its mail as well.
@@ -348,14 +410,38 @@ WHEN NEW.address COLLATE BINARY IS NOT OLD.address BEGIN
 		WHERE EXISTS (SELECT 1 FROM maildrop
 			WHERE address = NEW.address AND mailbox <> NEW.id AND removed IS NULL);
 	UPDATE maildrop SET address = NEW.address WHERE mailbox = NEW.id;
+	UPDATE app_password SET address = NEW.address WHERE address = OLD.address;
 END;
-CREATE TRIGGER mailbox_modified AFTER UPDATE OF address, name, password, apop_secret, active,
-	expires_at, quota_octets, quota_messages, undelete_seconds, pop3_enabled, lmtp_enabled,
-	pass_enabled, apop_enabled ON mailbox BEGIN
+-- What one UPDATE sets together belongs together; what it leaves as it was is of the old password.
+CREATE TRIGGER mailbox_password AFTER UPDATE OF password ON mailbox
+WHEN NEW.password IS NOT OLD.password BEGIN
+	UPDATE mailbox SET
+		scram_sha1 = nullif(NEW.scram_sha1, OLD.scram_sha1),
+		scram_sha256 = nullif(NEW.scram_sha256, OLD.scram_sha256)
+		WHERE id = NEW.id;
+END;
+CREATE TRIGGER mailbox_modified AFTER UPDATE OF address, name, password, apop_secret, scram_sha1,
+	scram_sha256, allow_nets, active, expires_at, quota_octets, quota_messages,
+	undelete_seconds, pop3_enabled, lmtp_enabled, pass_enabled, apop_enabled, plain_enabled,
+	login_enabled, cram_md5_enabled, scram_sha1_enabled, scram_sha256_enabled ON mailbox BEGIN
 	UPDATE mailbox SET modified = CURRENT_TIMESTAMP WHERE id = NEW.id;
 END;
 CREATE TRIGGER mailbox_delete AFTER DELETE ON mailbox BEGIN
 	UPDATE maildrop SET removed = CURRENT_TIMESTAMP WHERE mailbox = OLD.id;
+	DELETE FROM app_password WHERE address = OLD.address;
+END;
+
+CREATE TRIGGER app_password_insert AFTER INSERT ON app_password BEGIN
+	SELECT RAISE(ABORT, 'app_password.address: there is no such mailbox')
+		WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE address = NEW.address);
+	SELECT RAISE(ABORT, 'a mailbox has at most 20 app passwords')
+		WHERE (SELECT count(*) FROM app_password WHERE address = NEW.address) > 20;
+END;
+CREATE TRIGGER app_password_move AFTER UPDATE OF address ON app_password BEGIN
+	SELECT RAISE(ABORT, 'app_password.address: there is no such mailbox')
+		WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE address = NEW.address);
+	SELECT RAISE(ABORT, 'a mailbox has at most 20 app passwords')
+		WHERE (SELECT count(*) FROM app_password WHERE address = NEW.address) > 20;
 END;
 
 CREATE TRIGGER alias_insert AFTER INSERT ON alias BEGIN

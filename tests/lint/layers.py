@@ -20,7 +20,7 @@ ROOMS = {
     "server/lmtp": ({"server/base", SEAMS}, set()),
     "server/net": ({"server/base", SEAMS}, {"openssl"}),
     "store": ({"server/base", SEAMS, "sql"}, {"sqlite", "uthash"}),
-    "auth": ({"server/base", SEAMS, "sql"}, {"sqlite", "openssl", "crypt", "argon2"}),
+    "auth": ({"server/base", SEAMS, "sql"}, {"sqlite", "openssl", "crypt", "argon2", "idn"}),
     "auth/pam_helper": ({"server/base", SEAMS}, {"pam", "crypt"}),
     "server": ({"server/base", "server/pop3", "server/lmtp", "server/net", SEAMS},
                {"openssl", "confuse", "uthash"}),
@@ -28,8 +28,8 @@ ROOMS = {
 }
 LIBRARIES = {
     "sqlite": r"sqlite3\.h", "openssl": r"openssl/.*", "crypt": r"crypt\.h",
-    "argon2": r"argon2\.h", "confuse": r"confuse\.h", "uthash": r"ut\w+\.h",
-    "pam": r"security/.*", "smartcols": r"libsmartcols(/.*)?\.h",
+    "argon2": r"argon2\.h", "confuse": r"confuse\.h", "idn": r"stringprep\.h",
+    "pam": r"security/.*", "smartcols": r"libsmartcols(/.*)?\.h", "uthash": r"ut\w+\.h",
 }
 # All that a pure room may take from the system: types, strings, limits.
 PURE = {"server/pop3", "server/lmtp"}

@@ -6,7 +6,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "restante/passwords.h"
+
 #define HASH "{SHA256}K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols="
+
+#define ALL_SWITCHES                                                                 \
+	(ACCOUNT_POP3 | ACCOUNT_LMTP | ACCOUNT_PASS | ACCOUNT_APOP | ACCOUNT_PLAIN | \
+	 ACCOUNT_LOGIN | ACCOUNT_CRAM_MD5 | ACCOUNT_SCRAM_SHA_1 | ACCOUNT_SCRAM_SHA_256)
+
+static const struct new_password good = { .hash = HASH };
+static const struct new_password none = { .hash = "" };
 
 static struct account find(struct fixture *f, const char *address)
 {
@@ -152,7 +161,7 @@ static void reader_never_writes(void **state)
 			 ACCOUNTS_UNAVAILABLE);
 	assert_int_equal(accounts_remove(reader, TABLE_DOMAIN, "example.org", NULL, &f->fault),
 			 ACCOUNTS_UNAVAILABLE);
-	assert_int_equal(account_set_password(reader, "ann@example.org", HASH, &f->fault),
+	assert_int_equal(account_set_password(reader, "ann@example.org", &good, &f->fault),
 			 ACCOUNTS_UNAVAILABLE);
 	accounts_close(&reader);
 	assert_null(reader);
@@ -174,8 +183,7 @@ static void find_new_mailbox_has_defaults(void **state)
 	assert_true(account.id > 0);
 	assert_true(account.key.shard < 8);
 	assert_int_equal(strlen(account.key.id), 32);
-	assert_int_equal(account.switches,
-			 ACCOUNT_POP3 | ACCOUNT_LMTP | ACCOUNT_PASS | ACCOUNT_APOP);
+	assert_int_equal(account.switches, ALL_SWITCHES);
 	assert_true(account.active);
 	assert_int_equal(account.expires_at, 0);
 	assert_int_equal(account.quota_octets, 0);
@@ -282,15 +290,20 @@ static void find_each_switch(void **state)
 		{ "lmtp_enabled", ACCOUNT_LMTP },
 		{ "pass_enabled", ACCOUNT_PASS },
 		{ "apop_enabled", ACCOUNT_APOP },
+		{ "plain_enabled", ACCOUNT_PLAIN },
+		{ "login_enabled", ACCOUNT_LOGIN },
+		{ "cram_md5_enabled", ACCOUNT_CRAM_MD5 },
+		{ "scram_sha1_enabled", ACCOUNT_SCRAM_SHA_1 },
+		{ "scram_sha256_enabled", ACCOUNT_SCRAM_SHA_256 },
 	};
-	const unsigned all = ACCOUNT_POP3 | ACCOUNT_LMTP | ACCOUNT_PASS | ACCOUNT_APOP;
 	struct fixture *f = *state;
 
 	add_domain(f, "example.org");
 	add_mailbox(f, "ann@example.org", HASH);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		set_column(f, TABLE_MAILBOX, "ann@example.org", rows[i].column, "0");
-		assert_int_equal(find(f, "ann@example.org").switches, all & ~rows[i].bit);
+		assert_int_equal(find(f, "ann@example.org").switches,
+				 ALL_SWITCHES & ~rows[i].bit);
 		set_column(f, TABLE_MAILBOX, "ann@example.org", rows[i].column, "1");
 	}
 }
@@ -561,7 +574,7 @@ static void set_unknown_not_found(void **state)
 	assert_int_equal(accounts_remove(f->accounts, TABLE_MAILBOX, "ann@example.org", NULL,
 					 &f->fault),
 			 ACCOUNTS_NOT_FOUND);
-	assert_int_equal(account_set_password(f->accounts, "ann@example.org", HASH, &f->fault),
+	assert_int_equal(account_set_password(f->accounts, "ann@example.org", &good, &f->fault),
 			 ACCOUNTS_NOT_FOUND);
 	assert_int_equal(account_set_apop_secret(f->accounts, 7, NULL, &f->fault),
 			 ACCOUNTS_NOT_FOUND);
@@ -877,7 +890,7 @@ static void set_secrets_to_none(void **state)
 		      ACCOUNTS_OK);
 	expect_status(f, account_set_apop_secret(f->accounts, account.id, NULL, &f->fault),
 		      ACCOUNTS_OK);
-	expect_status(f, account_set_password(f->accounts, "Ann@example.ORG", NULL, &f->fault),
+	expect_status(f, account_set_password(f->accounts, "Ann@example.ORG", &none, &f->fault),
 		      ACCOUNTS_OK);
 	expect_status(f,
 		      account_find(f->accounts, STR("ann@example.org"), &account, &secrets,

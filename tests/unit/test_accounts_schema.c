@@ -116,6 +116,77 @@ static void the_shortest_forms_work(void **state)
 		   "1");
 }
 
+/* --- what SASL needs --------------------------------------------------------------------------- */
+
+#define KEYS(salt) "'4096," salt ",AAAA,BBBB'"
+
+static void password_alone_clears_the_keys_of_the_old_one(void **state)
+{
+	struct shell *shell = *state;
+
+	populate(shell);
+	run(shell, "UPDATE mailbox SET scram_sha1 = " KEYS("c2FsdA==") ", scram_sha256 = " KEYS(
+			   "c2FsdA=="));
+	expect_row(shell, "SELECT scram_forms FROM mailbox", "SHA-1 SHA-256");
+	/* The same password, or another column: nothing has changed. */
+	run(shell, "UPDATE mailbox SET password = password, name = 'Ann'");
+	expect_row(shell, "SELECT scram_forms FROM mailbox", "SHA-1 SHA-256");
+	/* What is set along with it stays; what is not goes. */
+	run(shell,
+	    "UPDATE mailbox SET password = '{SSHA512}other', scram_sha256 = " KEYS("bmV3cw=="));
+	expect_row(shell, "SELECT scram_forms FROM mailbox", "SHA-256");
+	run(shell, "UPDATE mailbox SET password = NULL");
+	expect_row(shell, "SELECT scram_forms IS NULL FROM mailbox", "1");
+}
+
+static void app_passwords_go_with_their_mailbox(void **state)
+{
+	struct shell *shell = *state;
+
+	populate(shell);
+	refuse(shell,
+	       "INSERT INTO app_password(address, label, password)"
+	       " VALUES ('nobody@example.org', 'phone', '{SSHA512}x')",
+	       "app_password.address: there is no such mailbox");
+	refuse(shell,
+	       "INSERT INTO app_password(address, label, password)"
+	       " VALUES ('ann@example.org', 'my phone', '{SSHA512}x')",
+	       "app_password.label has 1 to 40 letters");
+	refuse(shell,
+	       "INSERT INTO app_password(address, label, password)"
+	       " VALUES ('ann@example.org', 'phone', 'clear')",
+	       "app_password.password must be a hash");
+	run(shell, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20)"
+		   " INSERT INTO app_password(address, label, password)"
+		   " SELECT 'ann@example.org', 'app' || i, '{SSHA512}x' FROM n");
+	refuse(shell,
+	       "INSERT INTO app_password(address, label, password)"
+	       " VALUES ('ANN@example.org', 'more', '{SSHA512}x')",
+	       "a mailbox has at most 20 app passwords");
+	run(shell, "UPDATE mailbox SET address = 'anna@example.com'");
+	expect_row(shell,
+		   "SELECT count(*) FROM app_password WHERE address = 'anna@example.com'",
+		   "20");
+	run(shell, "DELETE FROM mailbox");
+	expect_row(shell, "SELECT count(*) FROM app_password", "0");
+}
+
+static void networks_and_keys_have_their_form(void **state)
+{
+	struct shell *shell = *state;
+
+	populate(shell);
+	run(shell, "UPDATE mailbox SET allow_nets = '192.0.2.0/24, 2001:db8::/32 ::1'");
+	refuse(shell, "UPDATE mailbox SET allow_nets = 'example.org'",
+	       "mailbox.allow_nets is a list of networks");
+	refuse(shell, "UPDATE mailbox SET allow_nets = ''",
+	       "mailbox.allow_nets is a list of networks");
+	refuse(shell, "UPDATE mailbox SET scram_sha256 = 'secret'",
+	       "mailbox.scram_sha256 is written rounds,salt,StoredKey,ServerKey");
+	refuse(shell, "UPDATE mailbox SET scram_sha1_enabled = 2",
+	       "mailbox.scram_sha1_enabled is 1 or 0");
+}
+
 struct refusal {
 	const char *sql;
 	const char *sentence;
@@ -697,6 +768,9 @@ int main(void)
 		SHELL_TEST(domain_goes_only_when_nothing_names_it),
 		SHELL_TEST(alias_domain_goes_only_when_no_alias_goes_to_it),
 		SHELL_TEST(modified_is_kept),
+		SHELL_TEST(password_alone_clears_the_keys_of_the_old_one),
+		SHELL_TEST(app_passwords_go_with_their_mailbox),
+		SHELL_TEST(networks_and_keys_have_their_form),
 		SHELL_TEST(works_with_recursive_triggers),
 		SHELL_TEST(several_rows_at_once),
 	};

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "../../auth/encoding.h"
+#include "base/encoding.h"
 #include "restante/passwords.h"
 
 /* --- the key file ----------------------------------------------------------------------------- */
@@ -324,9 +324,41 @@ static void bad_encodings_refused(void **state)
 	assert_false(hex_encode(octets, 2, text, 4));
 }
 
+/* RFC 4648, to the letter: what a client sends (RFC 5034 section 4). */
+static void strict_base64_wants_whole_groups(void **state)
+{
+	static const struct {
+		const char *text;
+		int n; /* octets, -1 = refused */
+	} rows[] = {
+		{ "", 0 },        { "Zg==", 1 },     { "Zm8=", 2 },      { "Zm9v", 3 },
+		{ "+/++", 3 },    { "Zm9vYmFy", 6 }, { "Zg", -1 },       { "Zm8", -1 },
+		{ "=", -1 },      { "====", -1 },    { "=AAA", -1 },     { "AAA=BBB", -1 },
+		{ "A===", -1 },   { "./..", -1 },    { "Zg==Zg==", -1 }, { "Zh==", -1 },
+		{ "Zm9v\n", -1 }, { "Zm-v", -1 },    { "Zm9vA", -1 },    { "AAA=AAAA", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		unsigned char octets[16];
+		char place[16];
+		size_t n = 0;
+		struct str text = str_of(rows[i].text);
+		bool good = base64_decode_strict(text, octets, sizeof octets, &n);
+
+		if (good != (rows[i].n >= 0) || (good && n != (size_t)rows[i].n))
+			fail_msg("row %zu", i);
+		memcpy(place, text.p, text.n);
+		if (good && base64_decode_strict((struct str){ place, text.n },
+						 (unsigned char *)place, text.n, &n))
+			assert_memory_equal(place, octets, n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(strict_base64_wants_whole_groups),
 		FIXTURE_TEST(key_file_is_private_and_made_once),
 		FIXTURE_TEST(key_in_missing_folder_refused),
 		FIXTURE_TEST(key_file_of_wrong_size_refused),

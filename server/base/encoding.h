@@ -1,9 +1,9 @@
 /*
- * Hexadecimal and base64, as password schemes and sealed secrets write them. Strict: one stray
- * octet is an error. Not constant-time: for stored values, never for what a client sent.
+ * Hexadecimal and base64, as password schemes, sealed secrets and SASL write them. One stray octet
+ * is an error.
  */
-#ifndef RESTANTE_AUTH_ENCODING_H
-#define RESTANTE_AUTH_ENCODING_H
+#ifndef RESTANTE_ENCODING_H
+#define RESTANTE_ENCODING_H
 
 #include "restante/compiler.h"
 #include "restante/str.h"
@@ -16,6 +16,11 @@ MUST_USE bool hex_encode(const unsigned char *octets, size_t n, char *to, size_t
  * RFC 4648; padding may be missing, and "." may stand for "+" (the form of OpenLDAP and Passlib).
  */
 MUST_USE bool base64_decode(struct str text, unsigned char *to, size_t cap, size_t *n);
+/*
+ * RFC 4648 to the letter, as RFC 5034 section 4 wants it of what a client sends: whole groups of
+ * four, padding where it belongs and nowhere else. `to` may be where the text is.
+ */
+MUST_USE bool base64_decode_strict(struct str text, unsigned char *to, size_t cap, size_t *n);
 /* With padding, NUL-terminated. */
 MUST_USE bool base64_encode(const unsigned char *octets, size_t n, char *to, size_t cap);
 

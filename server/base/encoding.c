@@ -1,5 +1,5 @@
 /* Hexadecimal and base64: see encoding.h. */
-#include "encoding.h"
+#include "base/encoding.h"
 
 static int hex_value(char c)
 {
@@ -95,6 +95,12 @@ bool base64_decode(struct str text, unsigned char *to, size_t cap, size_t *n)
 		return false;
 	*n = out;
 	return true;
+}
+
+bool base64_decode_strict(struct str text, unsigned char *to, size_t cap, size_t *n)
+{
+	return text.n % 4 == 0 && (text.n == 0 || memchr(text.p, '.', text.n) == NULL) &&
+	       base64_decode(text, to, cap, n);
 }
 
 bool base64_encode(const unsigned char *octets, size_t n, char *to, size_t cap)
