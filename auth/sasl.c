@@ -69,7 +69,7 @@ enum sasl_step sasl_refuse(struct sasl_exchange *x, const char *reason)
 
 bool sasl_take_user(struct sasl_exchange *x, struct str name)
 {
-	return saslprep(name, false, x->user, sizeof x->user);
+	return saslprep_user(name, x->user, sizeof x->user);
 }
 
 bool sasl_may_act_as(const struct sasl_exchange *x, struct str other)
@@ -78,7 +78,7 @@ bool sasl_may_act_as(const struct sasl_exchange *x, struct str other)
 
 	if (other.n == 0)
 		return true;
-	return saslprep(other, false, prepared, sizeof prepared) &&
+	return saslprep_user(other, prepared, sizeof prepared) &&
 	       str_equal_nocase(str_of(prepared), str_of(x->user));
 }
 
@@ -248,6 +248,13 @@ struct str sasl_challenge(const struct sasl_exchange *x)
 struct str sasl_user(const struct sasl_exchange *x)
 {
 	return str_of(x->user);
+}
+
+struct str sasl_password(const struct sasl_exchange *x)
+{
+	bool shown = x->row->method == AUTH_PLAIN || x->row->method == AUTH_LOGIN;
+
+	return shown && x->secret.n > 0 ? x->secret : STR("");
 }
 
 const char *sasl_word(const struct sasl_exchange *x)

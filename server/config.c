@@ -16,6 +16,24 @@
 /* A configuration is a page or two; this keeps out what is none. */
 #define FILE_OCTETS_MAX ((size_t)1 << 20)
 
+/* A list's default is written with commas. */
+static bool set_list(const struct config_option *option, void *base)
+{
+	struct reason reason;
+	const char *rest = option->def;
+	char word[64];
+
+	while (*rest != '\0') {
+		size_t n = strcspn(rest, ",");
+
+		(void)snprintf(word, sizeof word, "%.*s", (int)n, rest);
+		if (!option_set(option, base, word, &reason))
+			return false;
+		rest += n + strspn(rest + n, ", ");
+	}
+	return true;
+}
+
 static bool set_defaults(const struct config_option *options, size_t n, void *base)
 {
 	struct reason reason;
@@ -23,9 +41,10 @@ static bool set_defaults(const struct config_option *options, size_t n, void *ba
 	for (size_t i = 0; i < n; i++) {
 		const struct config_option *option = &options[i];
 
-		if (option->type == OPTION_NETWORKS || option->def == NULL)
+		if (option->def == NULL)
 			continue;
-		if (!option_set(option, base, option->def, &reason))
+		if (!(option_is_list(option) ? set_list(option, base)
+					     : option_set(option, base, option->def, &reason)))
 			return false;
 	}
 	return true;

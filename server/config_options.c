@@ -6,6 +6,7 @@
 
 #include "restante/limits.h"
 #include "restante/pam_helper.h"
+#include "restante/sasl.h"
 
 #define TEXT_OF(number) #number
 /* A default from limits.h as text. */
@@ -25,6 +26,7 @@ static const char *const stderr_syslog[] = { "stderr", "syslog", NULL };
 static const char *const protocols[] = { "pop3", "lmtp", NULL };
 static const char *const none_starttls_implicit[] = { "none", "starttls", "implicit", NULL };
 static const char *const backends[] = { "sql", "pam", NULL };
+static const char *const mechanisms[] = { SASL_NAMES, NULL };
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 const struct config_option config_options[] = {
@@ -140,6 +142,10 @@ const struct config_option config_options[] = {
 	/* POP3. */
 	{ "apop", OPTION_YES_NO, "no", .words = no_yes, .offset = IN_CONFIG(apop),
 	  .help = "Offer APOP. Some clients then use nothing else." },
+	{ "sasl_mechanisms", OPTION_SET,
+	  "SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN",
+	  .words = mechanisms, .offset = IN_CONFIG(sasl_mechanisms),
+	  .help = "Mechanisms that AUTH offers, where the connection is fit for them." },
 	{ "announce_implementation", OPTION_YES_NO, "yes", .words = no_yes,
 	  .offset = IN_CONFIG(announce_implementation),
 	  .help = "Tell the program's name in CAPA." },

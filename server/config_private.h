@@ -28,7 +28,8 @@ enum option_type {
 	OPTION_DOMAIN,     /* char *; in lower case, or empty */
 	OPTION_SERVICE,    /* char *; a file's name in /etc/pam.d */
 	OPTION_BACKENDS, /* struct config_backends; words in the order of enum config_backend */
-	OPTION_NETWORKS  /* struct config_networks */
+	OPTION_NETWORKS, /* struct config_networks */
+	OPTION_SET       /* unsigned; a list of words, bit n for words[n] */
 };
 
 struct config_option {
@@ -58,6 +59,13 @@ void option_format(const struct config_option *option, const void *base, char *t
 bool option_quoted(const struct config_option *option);
 /* "1 to 1000", "yes or no"; "" where there is nothing to say. */
 void option_range(const struct config_option *option, char *text, size_t cap);
+/* config_words.c: of OPTION_SET. Adds one word; shows all of them. */
+MUST_USE bool words_add(const struct config_option *option, void *base, const char *text,
+			struct reason *reason);
+void words_format(const struct config_option *option, const void *base, char *text, size_t cap);
+/* A list in the file: its values come one by one, and replace the default's. */
+bool option_is_list(const struct config_option *option);
+void option_clear(const struct config_option *option, void *base);
 void option_free(const struct config_option *option, void *base);
 
 /* Defaults for everything, listeners none. False: out of memory. */
@@ -71,6 +79,13 @@ void listener_free(struct config_listener *listener);
  */
 MUST_USE bool config_parse(const char *path, char *text, size_t n, struct config *config,
 			   struct fault *fault);
+
+/* config_text.c: true when the braces and comments that are opened are closed as well. */
+MUST_USE bool text_is_whole(const char *path, struct str text, struct fault *fault);
+/* ... spaces in place of comments; lines stay lines. */
+void blank_comments(char *text, size_t n);
+/* ... true when the text has nothing that libconfuse should not see; else `fault` says where. */
+MUST_USE bool text_acceptable(const char *path, struct str text, struct fault *fault);
 
 /* The embedded config_example.conf. */
 extern const char config_example_text[];

@@ -417,6 +417,7 @@ static const struct {
 	[OPTION_SERVICE] = { set_text, format_text, true, true },
 	[OPTION_BACKENDS] = { set_backends, format_backends, true, false },
 	[OPTION_NETWORKS] = { set_network, format_networks, false, false },
+	[OPTION_SET] = { words_add, words_format, false, false },
 };
 
 bool option_set(const struct config_option *option, void *base, const char *text,

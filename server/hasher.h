@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "net/peer.h"
-#include "restante/auth.h"
+#include "restante/sasl.h"
 
 struct server;
 struct hasher_source;
@@ -24,6 +24,9 @@ struct login_job {
 	void (*work)(struct login_job *job, struct auth_backends *backends);
 	struct auth_request request; /* its texts stay valid until done */
 	char peer[PEER_TEXT_MAX];    /* request.peer's text */
+	struct network_address from; /* request.from */
+	struct sasl_exchange *sasl;  /* what `work` is for: an exchange, at SASL_WORK */
+	enum sasl_step step;         /* ... and what came of it */
 	enum auth_verdict verdict;
 	struct auth_result result;
 	struct fault fault;

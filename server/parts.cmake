@@ -6,7 +6,8 @@ add_custom_command(OUTPUT ${config_example}
 		-P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
 	DEPENDS config_example.conf ${PROJECT_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
 add_library(restante_config STATIC config.c config_address.c config_network.c config_options.c
-	config_parse.c config_show.c config_value.c ${config_example})
+	config_parse.c config_show.c config_text.c config_value.c
+	config_words.c ${config_example})
 target_link_libraries(restante_config PUBLIC restante_base PRIVATE PkgConfig::CONFUSE Threads::Threads)
 
 # Sockets, service manager, privileges: what start-up needs.

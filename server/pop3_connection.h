@@ -5,6 +5,7 @@
 #ifndef RESTANTE_POP3_CONNECTION_H
 #define RESTANTE_POP3_CONNECTION_H
 
+#include "base/log.h"
 #include "connection.h"
 #include "hasher.h"
 #include "pop3/pop3.h"
@@ -12,11 +13,13 @@
 /* Where a login stands, between its parts. */
 enum login_phase {
 	LOGIN_NONE,
-	LOGIN_DELAYED,   /* waits until its credentials are looked at */
-	LOGIN_VERIFYING, /* with a hasher */
-	LOGIN_VERIFIED,  /* the verdict is there */
-	LOGIN_FAILING,   /* waits for its time to be refused */
-	LOGIN_WAITING    /* good password, waits for the maildrop */
+	LOGIN_DELAYED,    /* waits until its credentials are looked at */
+	LOGIN_VERIFYING,  /* with a hasher */
+	LOGIN_DECIDED,    /* the verdict is there, before a hasher was needed */
+	LOGIN_CHALLENGED, /* a hasher's challenge is there to be sent */
+	LOGIN_VERIFIED,   /* the verdict is there */
+	LOGIN_FAILING,    /* waits for its time to be refused */
+	LOGIN_WAITING     /* good password, waits for the maildrop */
 };
 
 #define DELETED_UIDS_TEXT 384
@@ -40,6 +43,8 @@ struct pop3_mailbox {
 	struct message message;            /* the one last found */
 	_Atomic uint64_t messages, octets; /* at login; the list of sessions reads them */
 	uint64_t retrieved, retrieved_octets, deleted;
+	const char *method;      /* how it logged in */
+	char app_password[64];   /* ... and with which one, "" = the mailbox's own */
 	struct uid_runs *marked; /* made at the first DELE */
 };
 
@@ -50,10 +55,12 @@ struct pop3_connection {
 	int64_t delayed_until; /* ... and before that nobody looks at it */
 	int64_t wait_until;    /* ... and how long it waits for the maildrop */
 	struct login_job *login;
+	struct sasl_exchange *sasl; /* while AUTH's exchange goes on */
 	struct pop3_mailbox *mailbox;
-	bool limited;  /* the login was turned away, its credentials were not looked at */
-	bool repeated; /* the refused credentials had been refused before */
-	bool broken;   /* a message or list could not be sent to its end */
+	bool limited;    /* the login was turned away, its credentials were not looked at */
+	bool repeated;   /* the refused credentials had been refused before */
+	bool offer_anew; /* after STLS: what AUTH offers may have changed */
+	bool broken;     /* a message or list could not be sent to its end */
 	struct pop3_session machine;
 };
 
@@ -65,6 +72,13 @@ static inline struct pop3_connection *pop3_of(struct connection *connection)
 /* USER and PASS, or APOP: prepares the verification. */
 enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
 				 struct buf *out);
+/* A login from this peer, not yet filled in; NULL: out of memory. Ends with the login. */
+struct login_job *pop3_login_job(struct pop3_connection *c);
+/* Its user is known: it waits, is turned away, or goes on to the hashers. */
+void pop3_login_wait(struct pop3_connection *c);
+/* Begins a log line about a login that came to nothing; the reason and the user are to follow. */
+void pop3_log_failure_begin(const struct pop3_connection *c, struct log_line *line,
+			    enum log_level level, const char *event, const char *method);
 /* After a park: RUN_NEED_INPUT when the login is answered, RUN_PARK when it waits on. */
 enum run_status pop3_login_continue(struct worker *worker, struct pop3_connection *c,
 				    struct buf *out);
@@ -83,6 +97,18 @@ void pop3_limit_succeeded(const struct pop3_connection *c, struct str user);
 /* LOGIN-DELAY (RFC 2449 section 6.5): after a good password, and at `+OK`. */
 bool pop3_login_too_soon(const struct pop3_connection *c);
 void pop3_note_login(const struct pop3_connection *c);
+
+/* What AUTH offers on this connection as it is now. */
+void pop3_sasl_offer(const struct pop3_connection *c, struct pop3_policy *policy);
+/* AUTH, or a response. */
+enum run_status pop3_sasl_step(struct pop3_connection *c, const struct pop3_action *action,
+			       struct buf *out);
+/* Back from a hasher with a challenge. */
+enum run_status pop3_sasl_continue(struct pop3_connection *c, struct buf *out);
+/* The client cancelled, or sent what is no response. */
+void pop3_sasl_over(struct pop3_connection *c);
+void pop3_lend_line(struct pop3_connection *c);
+void pop3_take_back_line(struct pop3_connection *c);
 
 /* The maildrop is given up without UPDATE, or after it. */
 void pop3_mailbox_release(struct pop3_connection *c);

@@ -71,6 +71,7 @@ static void start(struct connection *connection, struct buf *out)
 		.login_delay_seconds = config->login_delay_seconds,
 	};
 
+	pop3_sasl_offer(c, &policy);
 	pop3_start(&c->machine, &policy, challenge, out);
 }
 
@@ -261,6 +262,7 @@ static enum run_status start_tls(struct pop3_connection *c, struct str behind, s
 	if (!prelude_start_tls(&c->base, behind))
 		return RUN_CLOSE;
 	pop3_report_tls(&c->machine, POP3_DONE, out);
+	c->offer_anew = true;
 	return RUN_TURN_OVER;
 }
 
@@ -281,6 +283,14 @@ static enum run_status perform(struct worker *worker, struct pop3_connection *c,
 		break;
 	case POP3_LOGIN:
 		return pop3_login_begin(c, action, out);
+	case POP3_SASL:
+		return pop3_sasl_step(c, action, out);
+	case POP3_SASL_OVER:
+		pop3_sasl_over(c);
+		break;
+	case POP3_MORE_LINE:
+		pop3_lend_line(c);
+		break;
 	case POP3_TOTALS:
 		do_totals(c, action, out);
 		break;
@@ -323,6 +333,11 @@ static enum run_status run(struct worker *worker, struct connection *connection,
 	struct pop3_connection *c = pop3_of(connection);
 	enum run_status status = resume(worker, c, out);
 
+	pop3_take_back_line(c);
+	/* The handshake is over: now there may be a channel to bind to. */
+	if (c->offer_anew)
+		pop3_sasl_offer(c, &c->machine.policy);
+	c->offer_anew = false;
 	while (status == RUN_NEED_INPUT) {
 		struct pop3_action action;
 
@@ -338,6 +353,7 @@ static enum run_status run(struct worker *worker, struct connection *connection,
 			return RUN_NEED_INPUT;
 		worker->commands--;
 		status = perform(worker, c, &action, *in, out);
+		pop3_take_back_line(c);
 	}
 	return status;
 }

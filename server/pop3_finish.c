@@ -91,6 +91,7 @@ static void log_session(const struct pop3_connection *c, enum ending why)
 	if (!c->base.clear_password)
 		log_word(&line, "passwords", "refused");
 	if (mailbox != NULL) {
+		log_word(&line, "method", mailbox->method);
 		log_number(&line, "messages", mailbox->messages);
 		log_number(&line, "retrieved", mailbox->retrieved);
 		log_number(&line, "retrieved-octets", mailbox->retrieved_octets);
@@ -99,6 +100,8 @@ static void log_session(const struct pop3_connection *c, enum ending why)
 			write_run(mailbox->marked);
 			log_word(&line, "deleted-uids", mailbox->marked->text);
 		}
+		if (mailbox->app_password[0] != '\0')
+			log_quoted(&line, "app-password", str_of(mailbox->app_password));
 		log_quoted(&line, "user", str_of(mailbox->address));
 	}
 	connection_log_told(&c->base, &line);
@@ -113,7 +116,9 @@ void pop3_finish(struct connection *connection, enum ending why)
 	if (c->mailbox != NULL)
 		settle_update(c);
 	log_session(c, why);
+	sasl_close(&c->sasl);
 	pop3_wipe(&c->machine);
+	pop3_take_back_line(c);
 	if (c->mailbox == NULL)
 		return;
 	pop3_mailbox_release(c);

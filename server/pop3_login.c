@@ -17,12 +17,36 @@
 /* How often a waiting login looks at the lock, beside being woken when it is released. */
 #define LOCK_RETRY_MILLISECONDS 250
 
+/* The end of an exchange is like that of any login from here on. */
+static void take_verdict(struct login_job *job)
+{
+	job->result = *sasl_result(job->sasl);
+	job->fault = *sasl_fault(job->sasl);
+	job->verdict = job->step == SASL_ACCEPTED  ? AUTH_OK
+		       : job->step == SASL_REFUSED ? AUTH_REFUSED
+						   : AUTH_UNAVAILABLE;
+}
+
+/* What was tried, if the same again is no new guess: a digest is another one each time. */
+static struct str tried_secret(const struct login_job *job)
+{
+	return job->request.method == AUTH_APOP ? STR("") : job->request.secret;
+}
+
 /* Mostly a hasher's thread. Refusals all come late by the clock, whatever made them. */
 static void verified(struct login_job *job)
 {
 	struct pop3_connection *c = job->context;
 	struct server *server = c->base.server;
 
+	if (job->sasl != NULL && job->step == SASL_CHALLENGE) {
+		c->phase = LOGIN_CHALLENGED;
+		poller_arm(&server->poller, &c->base.polled, POLL_ROOM);
+		return;
+	}
+	/* SASL_WORK: nobody did it, and the verdict says so. */
+	if (job->sasl != NULL && job->step != SASL_WORK)
+		take_verdict(job);
 	if (job->verdict == AUTH_OK) {
 		pop3_limit_succeeded(c, job->request.user);
 		c->phase = LOGIN_VERIFIED;
@@ -30,9 +54,7 @@ static void verified(struct login_job *job)
 		return;
 	}
 	if (job->verdict == AUTH_REFUSED)
-		c->repeated = !pop3_limit_failed(
-			c, job->request.user,
-			job->request.method == AUTH_PASS ? job->request.secret : STR(""));
+		c->repeated = !pop3_limit_failed(c, job->request.user, tried_secret(job));
 	c->phase = LOGIN_FAILING;
 	/* Nothing is under way but the time: it may be evicted, or drained, right now. */
 	atomic_store(&c->base.login_under_way, false);
@@ -41,8 +63,7 @@ static void verified(struct login_job *job)
 		    c->command_at + server_config(server)->login_failure_ms, NULL);
 }
 
-/* In the limiter's hands: waits, is turned away, or goes on to the hashers. */
-static void begin_waiting(struct pop3_connection *c)
+void pop3_login_wait(struct pop3_connection *c)
 {
 	int64_t ms = pop3_limit_ask(c, c->login->request.user);
 
@@ -55,27 +76,38 @@ static void begin_waiting(struct pop3_connection *c)
 	}
 }
 
-enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
-				 struct buf *out)
+struct login_job *pop3_login_job(struct pop3_connection *c)
 {
 	struct login_job *job = calloc(1, sizeof *job);
 
-	if (job == NULL) {
-		pop3_report_login(&c->machine, POP3_TEMPORARY, 0, 0, NULL, out);
-		return RUN_NEED_INPUT;
-	}
+	if (job == NULL)
+		return NULL;
 	job->source = peer_source(&c->base.peer);
-	job->request.method = action->method == POP3_BY_APOP ? AUTH_APOP : AUTH_PASS;
-	job->request.user = action->user;
-	job->request.secret = action->secret;
-	job->request.challenge = action->challenge;
+	if (peer_network_address(&c->base.peer, &job->from))
+		job->request.from = &job->from;
 	peer_text(&c->base.peer, job->peer, sizeof job->peer);
 	job->request.peer = str_of(job->peer);
 	job->done = verified;
 	job->context = c;
 	c->login = job;
 	c->command_at = clock_monotonic_ms();
-	begin_waiting(c);
+	return job;
+}
+
+enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
+				 struct buf *out)
+{
+	struct login_job *job = pop3_login_job(c);
+
+	if (job == NULL) {
+		pop3_report_login(&c->machine, POP3_TEMPORARY, 0, 0, NULL, out);
+		return RUN_NEED_INPUT;
+	}
+	job->request.method = action->method == POP3_BY_APOP ? AUTH_APOP : AUTH_PASS;
+	job->request.user = action->user;
+	job->request.secret = action->secret;
+	job->request.challenge = action->challenge;
+	pop3_login_wait(c);
 	return RUN_PARK;
 }
 
@@ -84,7 +116,7 @@ void pop3_login_park(struct pop3_connection *c)
 	struct server *server = c->base.server;
 	int64_t retry;
 
-	if (c->limited) {
+	if (c->limited || c->phase == LOGIN_DECIDED) {
 		verified(c->login);
 		return;
 	}
@@ -103,7 +135,7 @@ void pop3_login_park(struct pop3_connection *c)
 		    &c->mailbox->key);
 }
 
-static void end_login(struct pop3_connection *c)
+static void end_job(struct pop3_connection *c)
 {
 	c->phase = LOGIN_NONE;
 	c->limited = false;
@@ -111,6 +143,30 @@ static void end_login(struct pop3_connection *c)
 	atomic_store(&c->base.login_under_way, false);
 	free(c->login);
 	c->login = NULL;
+}
+
+static void end_login(struct pop3_connection *c)
+{
+	end_job(c);
+	sasl_close(&c->sasl);
+}
+
+void pop3_log_failure_begin(const struct pop3_connection *c, struct log_line *line,
+			    enum log_level level, const char *event, const char *method)
+{
+	char peer[PEER_TEXT_MAX];
+
+	peer_text(&c->base.peer, peer, sizeof peer);
+	log_begin(line, level, event);
+	log_word(line, "protocol", "pop3");
+	log_word(line, "peer", peer);
+	log_number(line, "session", c->base.session);
+	log_word(line, "method", method);
+}
+
+static const char *method_of(const struct login_job *job)
+{
+	return job->sasl != NULL ? sasl_word(job->sasl) : auth_method_word(job->request.method);
 }
 
 /* The stable words that packaging/fail2ban and others look for. */
@@ -127,14 +183,9 @@ static void log_failure(const struct pop3_connection *c)
 	bool expected = job->verdict == AUTH_REFUSED || c->limited ||
 			atomic_load(&c->base.server->draining);
 	struct log_line line;
-	char peer[PEER_TEXT_MAX];
 
-	peer_text(&c->base.peer, peer, sizeof peer);
-	log_begin(&line, expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, failure_event(c));
-	log_word(&line, "protocol", "pop3");
-	log_word(&line, "peer", peer);
-	log_number(&line, "session", c->base.session);
-	log_word(&line, "method", job->request.method == AUTH_APOP ? "apop" : "pass");
+	pop3_log_failure_begin(c, &line, expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+			       failure_event(c), method_of(job));
 	if (job->result.backend != NULL)
 		log_word(&line, "backend", job->result.backend);
 	log_word(&line, "reason", job->result.reason == NULL ? "unknown" : job->result.reason);
@@ -285,6 +336,9 @@ static enum run_status accept_login(struct worker *worker, struct pop3_connectio
 	}
 	snprintf(c->mailbox->address, sizeof c->mailbox->address, "%s", account->address);
 	c->mailbox->key = account->key;
+	c->mailbox->method = method_of(c->login);
+	memcpy(c->mailbox->app_password, c->login->result.app_password,
+	       sizeof c->mailbox->app_password);
 	/* Before anybody's lock is touched for it. */
 	if (pop3_login_too_soon(c))
 		return give_up(c, POP3_TOO_SOON, NULL, out);
@@ -305,7 +359,11 @@ enum run_status pop3_login_continue(struct worker *worker, struct pop3_connectio
 		return refuse(c, out);
 	case LOGIN_WAITING:
 		return take_lock(worker, c, out);
+	case LOGIN_CHALLENGED:
+		end_job(c);
+		return pop3_sasl_continue(c, out);
 	case LOGIN_NONE:
+	case LOGIN_DECIDED:
 	case LOGIN_VERIFYING:
 		break;
 	}

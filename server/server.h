@@ -36,6 +36,7 @@ struct server {
 	struct limiter limiter; /* of failed logins */
 	struct bans bans;
 	struct admission deliveries; /* LMTP messages being received */
+	atomic_uint auth_lines;      /* long lines of AUTH on their way */
 	atomic_bool draining;
 	struct refusals refusals;
 	_Atomic uint64_t accepted, logins, failed_logins, limited_logins, delivered;

@@ -90,6 +90,7 @@ struct config {
 	char *tls_ciphers; /* of TLS 1.2, as OpenSSL has them */
 
 	bool apop;
+	unsigned sasl_mechanisms; /* 1 << enum sasl_mechanism */
 	bool announce_implementation;
 	struct config_networks clear_password_networks; /* beside loopback and unix sockets */
 

@@ -74,6 +74,8 @@ MUST_USE enum sasl_step sasl_work(struct sasl_exchange *exchange, struct auth_ba
 struct str sasl_challenge(const struct sasl_exchange *exchange);
 /* Whom the client said to be, so far; "" = nobody. */
 struct str sasl_user(const struct sasl_exchange *exchange);
+/* The password that was shown, while the response is valid that it came with; "" = none. */
+struct str sasl_password(const struct sasl_exchange *exchange);
 /* "scram-sha-256-plus": for the log. */
 const char *sasl_word(const struct sasl_exchange *exchange);
 /* The account with SASL_ACCEPTED; the reason, and the fault if there is one. */

@@ -85,6 +85,14 @@ void peer_text(const struct peer *peer, char *text, size_t cap)
 		snprintf(text, cap, "unknown");
 }
 
+bool peer_network_address(const struct peer *peer, struct network_address *address)
+{
+	memset(address, 0, sizeof *address);
+	address->family = peer->family;
+	memcpy(address->octets, peer->address, sizeof address->octets);
+	return peer->family != AF_UNIX;
+}
+
 struct source peer_source(const struct peer *peer)
 {
 	struct source source;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "restante/compiler.h"
+#include "restante/network.h"
 #include "restante/str.h"
 
 /* "[" and "]", an IPv6 address, ":" and a port fit. */
@@ -38,6 +39,11 @@ MUST_USE bool peer_from_text(struct peer *peer, struct str text);
 void peer_to_sockaddr(const struct peer *peer, struct sockaddr_storage *address);
 /* The address without port ("local" for a unix socket, "unknown" for PEER_UNKNOWN), NUL-terminated. */
 void peer_text(const struct peer *peer, char *text, size_t cap);
+/*
+ * Its address for comparing with networks, which has nobody whose address is unknown; false: a unix
+ * socket has none.
+ */
+bool peer_network_address(const struct peer *peer, struct network_address *address);
 struct source peer_source(const struct peer *peer);
 bool peer_is_local(const struct peer *peer);
 

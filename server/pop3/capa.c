@@ -28,6 +28,17 @@ void pop3_capa(const struct pop3_session *session, struct buf *out)
 	/* RFC 8314 section 4.1: not offered where a password in clear is not accepted. */
 	if (policy->clear_password)
 		pop3_reply(out, STR("USER"));
+	/* RFC 5034 section 3: it stays after login, though AUTH may be given no more. */
+	if (policy->offered != 0) {
+		(void)buf_add(out, STR("SASL"));
+		for (unsigned i = 0; policy->offered >> i != 0; i++) {
+			if ((policy->offered >> i & 1) == 0)
+				continue;
+			(void)buf_add_char(out, ' ');
+			(void)buf_add(out, str_of(policy->mechanisms[i]));
+		}
+		pop3_reply(out, STR(""));
+	}
 	/* RFC 6856 section 2.2: USER says that names and passwords may be UTF-8. */
 	pop3_reply(out, policy->clear_password ? STR("UTF8 USER") : STR("UTF8"));
 	/* RFC 2449 section 6.5: without "USER", since it is the same for every mailbox. */

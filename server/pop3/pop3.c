@@ -46,6 +46,8 @@ void pop3_end(struct pop3_session *session)
 static void wipe_line(struct pop3_session *session)
 {
 	explicit_bzero(session->line, sizeof session->line);
+	if (session->more != NULL)
+		explicit_bzero(session->more, POP3_AUTH_LINE_MAX);
 }
 
 static struct pop3_action pause_or_close(const struct pop3_session *session)
@@ -136,7 +138,7 @@ static const struct str *check(const struct pop3_session *session, struct pop3_c
 
 static bool owes_report(enum pop3_action_kind kind)
 {
-	return kind != POP3_NEED_INPUT && kind != POP3_CLOSE;
+	return kind != POP3_NEED_INPUT && kind != POP3_SASL_OVER && kind != POP3_CLOSE;
 }
 
 static struct pop3_action obey(struct pop3_session *session, struct str line, struct buf *out)
@@ -156,30 +158,55 @@ static struct pop3_action obey(struct pop3_session *session, struct str line, st
 	return action;
 }
 
-/* At most one line off `in`. */
-static struct pop3_action read_command(struct pop3_session *session, struct str *in,
-				       struct buf *out)
+/* A line that is too long cannot be a response either: the exchange is over with it. */
+static struct pop3_action reject_line(struct pop3_session *session, struct buf *out)
 {
-	struct line_keep keep = { session->line, sizeof session->line, &session->line_n,
-				  &session->skipping };
+	static const struct str too_long = STR_INIT("-ERR line too long");
+
+	if (session->exchange == NULL)
+		return complain(session, too_long, out);
+	session->exchange = NULL;
+	pop3_refuse(session, too_long, out);
+	return (struct pop3_action){ .kind = POP3_SASL_OVER };
+}
+
+/* At most one line off `in`. */
+static struct pop3_action read_line(struct pop3_session *session, struct str *in,
+				    struct buf *out)
+{
+	bool more = session->more != NULL;
+	struct line_keep keep = { more ? session->more : session->line,
+				  more ? POP3_AUTH_LINE_MAX : sizeof session->line,
+				  &session->line_n, &session->skipping };
 	struct pop3_action action = { .kind = POP3_NEED_INPUT };
 	struct str line;
 
+	session->unused = false;
 	switch (line_cut(keep, LINE_LF_OR_CRLF, in, &line)) {
 	case LINE_NONE:
 		if (session->skipping)
 			wipe_line(session);
 		return action;
 	case LINE_WHOLE:
-		action = obey(session, line, out);
+		action = session->exchange != NULL ? pop3_respond(session, line, out)
+						   : obey(session, line, out);
 		break;
 	case LINE_TOO_LONG:
-		action = complain(session, STR("-ERR line too long"), out);
+		action = reject_line(session, out);
 		break;
 	}
-	if (action.kind != POP3_LOGIN)
+	session->no_more = false;
+	if (action.kind != POP3_LOGIN && action.kind != POP3_SASL)
 		wipe_line(session);
 	return action;
+}
+
+static struct pop3_action read_command(struct pop3_session *session, struct str *in,
+				       struct buf *out)
+{
+	if (pop3_wants_more_line(session, *in))
+		return (struct pop3_action){ .kind = POP3_MORE_LINE };
+	return read_line(session, in, out);
 }
 
 static struct pop3_action produce(const struct pop3_session *session, const struct buf *out)
@@ -217,7 +244,7 @@ static const struct pop3_verb *take_verb(struct pop3_session *session)
 }
 
 /* Refused credentials: the user is to be named anew, and only so many times. */
-static void refuse(struct pop3_session *session, struct str text, struct buf *out)
+void pop3_refuse(struct pop3_session *session, struct str text, struct buf *out)
 {
 	session->user_n = 0;
 	pop3_reply(out, text);
@@ -227,8 +254,8 @@ static void refuse(struct pop3_session *session, struct str text, struct buf *ou
 
 void pop3_refuse_clear(struct pop3_session *session, struct buf *out)
 {
-	refuse(session, STR("-ERR [AUTH] no password is taken on an unencrypted connection"),
-	       out);
+	pop3_refuse(session,
+		    STR("-ERR [AUTH] no password is taken on an unencrypted connection"), out);
 }
 
 /* RFC 2595 section 4; section 6 warns of whatever was learnt in clear. */
@@ -241,6 +268,8 @@ void pop3_report_tls(struct pop3_session *session, enum pop3_status status, stru
 	session->policy.stls = false;
 	session->policy.secure = true;
 	session->policy.clear_password = true;
+	session->policy.offered |= session->policy.withheld;
+	session->policy.withheld = 0;
 	session->errors = 0;
 	session->attempts = 0;
 	explicit_bzero(session->user, sizeof session->user);
@@ -253,7 +282,7 @@ void pop3_report_login(struct pop3_session *session, enum pop3_status status, ui
 	(void)take_verb(session);
 	wipe_line(session);
 	if (status == POP3_REFUSED) {
-		refuse(session, pop3_login_replies[status], out);
+		pop3_refuse(session, pop3_login_replies[status], out);
 		return;
 	}
 	session->user_n = 0;
@@ -267,6 +296,38 @@ void pop3_report_login(struct pop3_session *session, enum pop3_status status, ui
 	}
 	session->state = POP3_TRANSACTION;
 	pop3_reply_totals(out, pop3_login_replies[status], messages, octets);
+}
+
+void pop3_report_challenge(struct pop3_session *session, struct str challenge, struct buf *out)
+{
+	session->exchange = take_verb(session);
+	wipe_line(session);
+	pop3_add_challenge(out, challenge);
+}
+
+void pop3_report_line(struct pop3_session *session, char *memory)
+{
+	assert(session->more == NULL);
+	session->no_more = memory == NULL;
+	session->more = memory;
+	session->unused = memory != NULL;
+	if (memory == NULL)
+		return;
+	memcpy(memory, session->line, session->line_n);
+	explicit_bzero(session->line, sizeof session->line);
+}
+
+char *pop3_take_line(struct pop3_session *session)
+{
+	char *memory = session->more;
+
+	/* A line half read is kept; one that is skipped to its end is not. */
+	if (memory == NULL || session->unused || session->verb != NULL ||
+	    (session->line_n > 0 && !session->skipping))
+		return NULL;
+	wipe_line(session);
+	session->more = NULL;
+	return memory;
 }
 
 void pop3_report_totals(struct pop3_session *session, enum pop3_status status,
@@ -349,6 +410,8 @@ void pop3_wipe(struct pop3_session *session)
 	wipe_line(session);
 	explicit_bzero(session->user, sizeof session->user);
 	explicit_bzero(session->challenge, sizeof session->challenge);
+	session->verb = NULL;
+	session->unused = false;
 	session->line_n = 0;
 	session->user_n = 0;
 	session->challenge_n = 0;

@@ -1,5 +1,6 @@
 /*
- * POP3 (RFC 1939, 2449, 3206, 6856) as a pure machine: octets in, replies and at most one action out.
+ * POP3 (RFC 1939, 2449, 3206, 5034, 6856) as a pure machine: octets in, replies and at most one
+ * action out.
  * No socket, file, clock, thread or allocation. A driver performs the action and reports once.
  *
  *	pop3_start(&s, &policy, &out);              greeting
@@ -10,7 +11,9 @@
  *
  * The driver flushes `out` whenever it has less than POP3_STEP_ROOM octets free and before it
  * waits. pop3_step never needs more than that room; the rows and octets reports take what fits
- * what their action asked for. A session struct is the whole memory of a connection.
+ * what their action asked for. A session struct is the whole memory of a connection, but for the
+ * lines of AUTH that are longer than others may be: for one of these the machine asks for memory
+ * (POP3_MORE_LINE), and the driver takes it back as soon as pop3_take_line gives it.
  *
  * A step works off at most one command line, so that a driver can count commands: POP3_NEED_INPUT
  * with octets still in `in` means "call again", only with `in` empty does it mean "wait".
@@ -36,12 +39,18 @@ struct pop3_policy {
 	unsigned errors_before_login;
 	unsigned errors_after_login;
 	unsigned login_attempts;
-	unsigned login_delay_seconds; /* CAPA; 0 = none */
+	unsigned login_delay_seconds;  /* CAPA; 0 = none */
+	const char *const *mechanisms; /* names of SASL's, NULL-terminated; of these ... */
+	unsigned offered;              /* ... 1 << index: those that AUTH takes */
+	unsigned withheld; /* ... and those that it would take on an encrypted connection */
 };
 
 enum pop3_action_kind {
 	POP3_NEED_INPUT, /* `in` empty: nothing to do until there are more octets; else step again */
 	POP3_LOGIN,      /* user and secret: verify, lock, open -> pop3_report_login */
+	POP3_SASL, /* AUTH or a response to a challenge: pop3_report_challenge or ..._login */
+	POP3_SASL_OVER, /* the client gave the exchange up, or broke it; no report */
+	POP3_MORE_LINE, /* POP3_AUTH_LINE_MAX octets for a long line: pop3_report_line */
 	POP3_TOTALS,    /* STAT, RSET's totals: pop3_report_totals (RSET: unmark first) */
 	POP3_FIND,      /* facts of message msgno: pop3_report_message */
 	POP3_MARK,      /* mark message msgno: pop3_report_message */
@@ -61,6 +70,9 @@ struct pop3_action {
 	struct str user;   /* borrowed from the session, valid until the report */
 	struct str secret; /* password or digest; the machine wipes it at the report */
 	struct str challenge;
+	unsigned mechanism; /* POP3_SASL: index in the policy's names */
+	bool begins;        /* ... AUTH itself, and not a response to a challenge */
+	bool has_response;  /* ... the `secret`, decoded; AUTH may come without one */
 	uint64_t msgno;
 	uint64_t offset;
 	size_t max;
@@ -106,6 +118,11 @@ struct pop3_session {
 	struct pop3_policy policy;
 	unsigned errors; /* in a row */
 	unsigned attempts;
+	const struct pop3_verb *exchange; /* AUTH, while its exchange waits for a response */
+	unsigned mechanism;
+	bool no_more;  /* there was no memory for the long line on its way */
+	char *more;    /* lent for a long line; NULL: it goes into `line` */
+	bool unused;   /* ... and not yet read into */
 	bool utf8;     /* UTF8 was said */
 	bool quit;     /* QUIT was said: the end is the client's wish */
 	bool skipping; /* an over-long line, to its end */
@@ -131,6 +148,13 @@ struct pop3_action pop3_step(struct pop3_session *session, struct str *in, struc
 
 void pop3_report_login(struct pop3_session *session, enum pop3_status status, uint64_t messages,
 		       uint64_t octets, const struct pop3_in_use *holder, struct buf *out);
+/* SASL goes on: the challenge, not encoded, at most POP3_CHALLENGE_OCTETS_MAX of it. */
+#define POP3_CHALLENGE_OCTETS_MAX 1024
+void pop3_report_challenge(struct pop3_session *session, struct str challenge, struct buf *out);
+/* `memory` holds POP3_AUTH_LINE_MAX octets, and is the machine's until it is given back. */
+void pop3_report_line(struct pop3_session *session, char *memory /* NULL = there is none */);
+/* The memory lent, wiped, when it is needed no more; else NULL. To be asked after each report. */
+char *pop3_take_line(struct pop3_session *session);
 void pop3_report_totals(struct pop3_session *session, enum pop3_status status,
 			uint64_t messages, uint64_t octets, struct buf *out);
 void pop3_report_message(struct pop3_session *session, enum pop3_status status,

@@ -1,6 +1,7 @@
 /*
  * Between the files of the POP3 machine: pop3.c reads command lines and takes reports, verbs.c is
- * the table of commands, language.c is UTF8 and LANG, send.c sends message octets, capa.c says what we can do, replies.c holds
+ * the table of commands, sasl.c is AUTH, language.c is UTF8 and LANG, send.c sends message octets,
+ * capa.c says what we can do, replies.c holds
  * the words.
  */
 #ifndef RESTANTE_POP3_PRIVATE_H
@@ -50,6 +51,14 @@ struct pop3_action pop3_proceed_utf8(struct pop3_session *session,
 struct pop3_action pop3_proceed_lang(struct pop3_session *session,
 				     const struct pop3_command *command, struct buf *out);
 
+/* sasl.c: AUTH, and a line that responds to a challenge. */
+struct pop3_action pop3_proceed_auth(struct pop3_session *session,
+				     const struct pop3_command *command, struct buf *out);
+struct pop3_action pop3_respond(struct pop3_session *session, struct str line, struct buf *out);
+void pop3_add_challenge(struct buf *out, struct str challenge);
+/* Does the line on its way need more memory than others may have, and is it one that may. */
+bool pop3_wants_more_line(const struct pop3_session *session, struct str in);
+
 /* capa.c: CAPA's whole answer. */
 void pop3_capa(const struct pop3_session *session, struct buf *out);
 
@@ -83,6 +92,8 @@ bool pop3_add_uidl(struct buf *out, struct str before, const struct pop3_message
 
 /* pop3.c: the connection ends after what has been said. */
 void pop3_end(struct pop3_session *session);
+/* pop3.c: refused credentials, with the reply to them; only so many are taken. */
+void pop3_refuse(struct pop3_session *session, struct str text, struct buf *out);
 /* pop3.c: the reply to any password where one in clear is not accepted. */
 void pop3_refuse_clear(struct pop3_session *session, struct buf *out);
 

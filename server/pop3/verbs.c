@@ -337,8 +337,8 @@ static struct pop3_action proceed_capa(struct pop3_session *session,
 }
 
 /*
- * Commands that clients try whether we announce them or not (Outlook: AUTH; fetchmail: LAST;
- * Netscape: XTND). They are refused in so many words, and it is no error that
+ * Commands that clients try whether we announce them or not (fetchmail: LAST; Netscape: XTND). They
+ * are refused in so many words, and it is no error that
  * could end the connection.
  */
 static struct pop3_action proceed_decline(struct pop3_session *session,
@@ -418,6 +418,10 @@ static const struct pop3_verb verbs[] = {
 	  .most = 2,
 	  .check = check_apop,
 	  .proceed = proceed_apop },
+	{ .name = STR_INIT("AUTH"),
+	  .states = IN_BOTH,
+	  .most = 2,
+	  .proceed = pop3_proceed_auth },
 	{ .name = STR_INIT("STLS"), .states = IN_BOTH, .proceed = proceed_stls },
 	{ .name = STR_INIT("QUIT"), .states = IN_BOTH, .proceed = proceed_quit },
 	{ .name = STR_INIT("CAPA"), .states = IN_BOTH, .proceed = proceed_capa },
@@ -427,7 +431,6 @@ static const struct pop3_verb verbs[] = {
 	  .states = IN_BOTH,
 	  .most = 1,
 	  .proceed = pop3_proceed_lang },
-	DECLINED("AUTH"),
 	DECLINED("LAST"),
 	DECLINED("XTND"),
 };

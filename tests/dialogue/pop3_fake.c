@@ -53,8 +53,22 @@ void pop3_fake_add(struct pop3_fake *fake, struct str octets)
 	snprintf(message->uidl, sizeof message->uidl, "uidl-%zu", fake->count);
 }
 
+static void take_back_line(struct pop3_fake *fake)
+{
+	char *memory = pop3_take_line(&fake->session);
+
+	if (memory == NULL)
+		return;
+	for (size_t i = 0; i < POP3_AUTH_LINE_MAX && memory[i] != '\0'; i++)
+		unsound(fake, "a long line is given back with something in it");
+	free(memory);
+	fake->lent = false;
+}
+
 void pop3_fake_free(struct pop3_fake *fake)
 {
+	pop3_wipe(&fake->session);
+	take_back_line(fake);
 	for (size_t i = 0; i < fake->count; i++)
 		free(fake->messages[i].octets);
 	fake->count = 0;
@@ -139,6 +153,59 @@ static void log_in(struct pop3_fake *fake, const struct pop3_action *action)
 		if (action->secret.p[i] != '\0')
 			unsound(fake, "a secret is still there after the report");
 	}
+}
+
+static void report_sasl_login(struct pop3_fake *fake, bool good)
+{
+	uint64_t octets, messages = totals(fake, &octets);
+	struct str rest;
+	enum pop3_status status = asked(fake, "login", good ? POP3_DONE : POP3_REFUSED, &rest);
+
+	fake->exchanging = false;
+	fake->logins++;
+	pop3_report_login(&fake->session, status, messages, octets, NULL, &fake->out);
+}
+
+static void exchange(struct pop3_fake *fake, const struct pop3_action *action)
+{
+	if (action->begins == fake->exchanging || (!action->begins && !action->has_response))
+		unsound(fake,
+			"an exchange begins in the middle, or goes on without a beginning");
+	if (action->begins)
+		fake->sasl_at = 0;
+	fake->exchanging = true;
+	if (!action->has_response)
+		pop3_report_challenge(&fake->session, fake->sasl_first, &fake->out);
+	else if (fake->sasl_at == fake->sasl_count ||
+		 !str_equal(action->secret, fake->sasl_hears[fake->sasl_at++]))
+		report_sasl_login(fake, false);
+	else if (fake->sasl_at == fake->sasl_count)
+		report_sasl_login(fake, true);
+	else
+		pop3_report_challenge(&fake->session, fake->sasl_says[fake->sasl_at - 1],
+				      &fake->out);
+	for (size_t i = 0; i < action->secret.n; i++) {
+		if (action->secret.p[i] != '\0')
+			unsound(fake, "a response is still there after the report");
+	}
+}
+
+static void exchange_over(struct pop3_fake *fake)
+{
+	if (!fake->exchanging)
+		unsound(fake, "an exchange ends that has not begun");
+	fake->exchanging = false;
+	fake->exchanges_over++;
+}
+
+static void lend_line(struct pop3_fake *fake)
+{
+	char *memory = fake->no_lines ? NULL : malloc(POP3_AUTH_LINE_MAX);
+
+	if (fake->lent)
+		unsound(fake, "two long lines at a time");
+	fake->lent = memory != NULL;
+	pop3_report_line(&fake->session, memory);
 }
 
 static void tell_totals(struct pop3_fake *fake, const struct pop3_action *action)
@@ -236,6 +303,15 @@ static void perform(struct pop3_fake *fake, const struct pop3_action *action)
 	case POP3_LOGIN:
 		log_in(fake, action);
 		break;
+	case POP3_SASL:
+		exchange(fake, action);
+		break;
+	case POP3_SASL_OVER:
+		exchange_over(fake);
+		break;
+	case POP3_MORE_LINE:
+		lend_line(fake);
+		break;
 	case POP3_TOTALS:
 		tell_totals(fake, action);
 		break;
@@ -272,6 +348,7 @@ void pop3_fake_run(struct pop3_fake *fake, struct str *in)
 			flush(fake);
 		action = pop3_step(&fake->session, in, &fake->out);
 		perform(fake, &action);
+		take_back_line(fake);
 	} while (!fake->closed && (action.kind != POP3_NEED_INPUT || in->n > 0));
 	flush(fake);
 }

@@ -9,6 +9,7 @@
 
 #define FAKE_MESSAGES_MAX 64
 #define FAKE_OUT_MAX 65536
+#define FAKE_SASL_MAX 4
 
 struct fake_message {
 	char *octets; /* owned */
@@ -23,11 +24,18 @@ struct pop3_fake {
 	struct fake_message messages[FAKE_MESSAGES_MAX];
 	size_t count;
 	struct str user, password, digest; /* who may log in */
-	uint64_t more_octets;              /* added to what the totals say: large maildrops */
-	size_t slice;                      /* octets read at once at most */
-	size_t rows;                       /* rows listed at once at most */
-	size_t out_cap;                    /* POP3_STEP_ROOM to FAKE_OUT_MAX */
-	unsigned logins;                   /* actions seen */
+	/* An exchange of AUTH: the first challenge, then what is heard, each followed by the next. */
+	struct str sasl_first, sasl_hears[FAKE_SASL_MAX], sasl_says[FAKE_SASL_MAX];
+	size_t sasl_count, sasl_at;
+	bool exchanging;
+	unsigned exchanges_over; /* given up by the client, or broken */
+	bool no_lines;           /* there is no memory for a long line */
+	bool lent;
+	uint64_t more_octets; /* added to what the totals say: large maildrops */
+	size_t slice;         /* octets read at once at most */
+	size_t rows;          /* rows listed at once at most */
+	size_t out_cap;       /* POP3_STEP_ROOM to FAKE_OUT_MAX */
+	unsigned logins;      /* actions seen */
 	unsigned updates;
 	size_t removed; /* messages that an update has taken away */
 	bool closed;

@@ -6,6 +6,11 @@
  *	stls: yes | no             TLS is offered (default no)
  *	implementation: text       for CAPA; login-delay: n as well
  *	user, password, digest     who may log in; escapes as for C>
+ *	mechanisms, withheld: names   of SASL, in any order: offered, and for want of encryption not
+ *	challenge-first: octets    AUTH's first challenge (default: empty)
+ *	hears, says: octets        the responses of a good exchange, and what follows each but the last
+ *	long-lines: yes | no       there is memory for lines over the limit (default yes)
+ *	overs: n                   exchanges that the client has given up or broken
  *	message: octets            a message, escapes as for C>; any number of them, in order
  *	utf8-message: octets       one delivered as SMTPUTF8, after these
  *	fill: n                    a message of n octets, after the others; any number of them
@@ -25,6 +30,7 @@
 
 #include "dialogue.h"
 #include "pop3_fake.h"
+#include "restante/sasl.h"
 
 struct pop3_run {
 	struct pop3_fake fake;
@@ -93,6 +99,44 @@ static void add_messages(struct pop3_run *self, const struct script *script)
 		snprintf(fake->messages[i].uidl, sizeof fake->messages[i].uidl, "%s", value);
 }
 
+static const char *const mechanism_names[] = { SASL_NAMES, NULL };
+
+/* The names of a header as bits. */
+static unsigned mechanisms_of(const struct script *script, const char *key)
+{
+	const char *rest = script_header(script, key, 0);
+	unsigned set = 0;
+
+	while (rest != NULL && *rest != '\0') {
+		size_t n = strcspn(rest, " ");
+		bool known = false;
+
+		for (unsigned i = 0; mechanism_names[i] != NULL; i++) {
+			if (str_equal(str_of(mechanism_names[i]), (struct str){ rest, n })) {
+				set |= 1U << i;
+				known = true;
+			}
+		}
+		if (!known)
+			abort();
+		rest += n + strspn(rest + n, " ");
+	}
+	return set;
+}
+
+static void set_exchange(struct pop3_run *self, const struct script *script)
+{
+	struct pop3_fake *fake = &self->fake;
+	const char *value;
+
+	fake->sasl_first = octets_of(self, script_header(script, "challenge-first", 0));
+	for (size_t i = 0; (value = script_header(script, "hears", i)) != NULL; i++)
+		fake->sasl_hears[fake->sasl_count++] = octets_of(self, value);
+	for (size_t i = 0; (value = script_header(script, "says", i)) != NULL; i++)
+		fake->sasl_says[i] = octets_of(self, value);
+	fake->no_lines = !script_flag(script, "long-lines", true);
+}
+
 static struct pop3_policy policy_of(const struct script *script)
 {
 	return (struct pop3_policy){
@@ -107,6 +151,9 @@ static struct pop3_policy policy_of(const struct script *script)
 		.login_attempts =
 			(unsigned)script_number(script, "attempts", POP3_LOGIN_ATTEMPTS),
 		.login_delay_seconds = (unsigned)script_number(script, "login-delay", 0),
+		.mechanisms = mechanism_names,
+		.offered = mechanisms_of(script, "mechanisms"),
+		.withheld = mechanisms_of(script, "withheld"),
 	};
 }
 
@@ -129,6 +176,7 @@ static void *run_open(struct dialogue *run)
 	fake->user = octets_of(self, script_header(script, "user", 0));
 	fake->password = octets_of(self, script_header(script, "password", 0));
 	fake->digest = octets_of(self, script_header(script, "digest", 0));
+	set_exchange(self, script);
 	add_messages(self, script);
 	pop3_fake_start(fake, &policy, octets_of(self, script_header(script, "challenge", 0)));
 	return self;
@@ -156,6 +204,7 @@ static bool run_close(void *self, struct dialogue *run)
 {
 	struct pop3_run *mine = self;
 	bool good = mine->fake.sound && counted(run->script, "logins", mine->fake.logins) &&
+		    counted(run->script, "overs", mine->fake.exchanges_over) &&
 		    counted(run->script, "removed", mine->fake.removed);
 
 	pop3_fake_free(&mine->fake);

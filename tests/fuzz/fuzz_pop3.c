@@ -27,6 +27,7 @@ struct run {
 static struct pop3_fake fake;
 /* As the client reads it: UTF8 has been answered +OK. */
 static bool utf8;
+static const char *const mechanisms[] = { "PLAIN", "CRAM-MD5", "LOGIN", NULL };
 
 static void send_out(void *context, struct str octets)
 {
@@ -83,6 +84,11 @@ static void set_up(struct run *run, struct str settings, struct str message, boo
 	fake.user = STR("u");
 	fake.password = STR("p");
 	fake.digest = STR("00000000000000000000000000000000");
+	fake.sasl_hears[0] = STR("\0u\0p");
+	fake.sasl_hears[1] = STR("");
+	fake.sasl_says[0] = STR("that was right");
+	fake.sasl_count = (more & 64) != 0 ? 2 : 1;
+	fake.no_lines = (more & 128) != 0;
 	fake.slice = pieces ? 1 + more % 16 : FAKE_OUT_MAX;
 	fake.rows = pieces ? 1 + more % 3 : FAKE_MESSAGES_MAX;
 	fake.out_cap = pieces ? POP3_STEP_ROOM : FAKE_OUT_MAX;
@@ -131,6 +137,9 @@ static void converse(struct run *run, struct str settings, struct str message,
 		.errors_after_login = (flags & 8) == 0 ? 1000 : POP3_ERRORS_AFTER_LOGIN,
 		.login_attempts = POP3_LOGIN_ATTEMPTS,
 		.login_delay_seconds = (flags & 32) == 0 ? 0 : UINT32_MAX,
+		.mechanisms = mechanisms,
+		.offered = (fuzz_setting(settings, 1) & 32) != 0 ? 0 : 3,
+		.withheld = (fuzz_setting(settings, 1) & 16) != 0 ? 4 : 0,
 	};
 
 	set_up(run, settings, message, pieces);
@@ -201,9 +210,9 @@ static size_t read_replies(struct str out)
 		unsigned long long octets;
 		char word[8] = "", first[64] = "";
 
-		FUZZ_CHECK(line.n <= POP3_REPLY_MAX);
+		FUZZ_CHECK(begins(line, "+ ") || line.n <= POP3_REPLY_MAX);
 		/* RFC 1957: some clients need the blank. */
-		FUZZ_CHECK(begins(line, "+OK ") || begins(line, "-ERR "));
+		FUZZ_CHECK(begins(line, "+OK ") || begins(line, "-ERR ") || begins(line, "+ "));
 		memcpy(first, line.p, line.n < sizeof first ? line.n : sizeof first - 1);
 		if (sscanf(first, "+OK %llu %7[a-z]\r", &octets, word) == 2 &&
 		    strcmp(word, "octets") == 0) {
@@ -211,7 +220,8 @@ static size_t read_replies(struct str out)
 			check_retrieved(octets, fuzz_str(&text));
 		} else if ((strcmp(word, "message") == 0 && strchr(first, '(') != NULL) ||
 			   begins(line, "+OK unique-id listing") ||
-			   begins(line, "+OK top of") || begins(line, "+OK capability list") ||
+			   begins(line, "+OK top of") || begins(line, "+OK mechanisms") ||
+			   begins(line, "+OK capability list") ||
 			   begins(line, "+OK languages")) {
 			take_lines(&out, &text);
 			check_top(fuzz_str(&text));

@@ -33,6 +33,14 @@ class Clients(LiveTest):
         self.mx.tool("user", "apop", "ann@example.test", "--password-stdin",
                      stdin=SECRET.encode() + b"\n")
 
+    def use_sasl(self):
+        """From now on the server offers every mechanism, and ann has what they need but CRAM-MD5."""
+        self.mx.options["sasl_mechanisms"] = ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN",
+                                              "LOGIN"]
+        self.mx.restart()
+        self.mx.tool("user", "passwd", "ann@example.test", "--password-stdin",
+                     stdin=PASSWORD.encode() + b"\n")
+
     def assert_mbox(self, path):
         """A client's mbox holds our messages' bodies and no more messages."""
         content = path.read_bytes().replace(b"\r\n", b"\n")
@@ -76,6 +84,17 @@ class Clients(LiveTest):
         got = self.curl("1", "-v", user=f"ann@example.test:{SECRET}")
         self.assert_kept(got, MESSAGES[0])
         self.mx.wait_log(r" session .* retrieved=1 ")
+
+    def test_curl_logs_in_by_each_mechanism_it_has(self):
+        self.use_sasl()
+        for mechanism, word in (("PLAIN", "plain"), ("LOGIN", "login")):
+            for initial in ((), ("--sasl-ir",)):
+                got = self.curl("1", "--login-options", f"AUTH={mechanism}", *initial)
+                self.assert_kept(got, MESSAGES[0])
+            self.mx.wait_log(rf" session .* method={word} ", 2)
+        self.mx.sql("UPDATE mailbox SET password = ?", "{PLAIN}" + PASSWORD)
+        self.assert_kept(self.curl("1", "--login-options", "AUTH=CRAM-MD5"), MESSAGES[0])
+        self.mx.wait_log(r" session .* method=cram-md5 ")
 
     # --- fetchmail --------------------------------------------------------------------------
 
@@ -133,6 +152,18 @@ class Clients(LiveTest):
         self.use_apop()
         self.mpop("--keep=on", auth="apop", secret=SECRET)
         self.assert_mbox(self.place / "mbox")
+
+    def test_mpop_logs_in_by_each_mechanism_it_has(self):
+        self.use_sasl()
+        for mechanism in ("scram-sha-256", "scram-sha-1", "plain", "login"):
+            self.mpop("--keep=on", f"--uidls-file={self.place}/{mechanism}", auth=mechanism)
+            self.mx.wait_log(rf" session .* method={mechanism} .*retrieved=3 ")
+        # By itself it takes the best.
+        self.mpop("--keep=on", f"--uidls-file={self.place}/on", auth="on")
+        self.mx.wait_log(r" session .* method=scram-sha-256 .*retrieved=3 ", 2)
+        self.mx.sql("UPDATE mailbox SET password = ?", "{PLAIN}" + PASSWORD)
+        self.mpop("--keep=on", f"--uidls-file={self.place}/cram", auth="cram-md5")
+        self.mx.wait_log(r" session .* method=cram-md5 .*retrieved=3 ")
 
     # --- getmail6 ---------------------------------------------------------------------------
 
