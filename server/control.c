@@ -15,7 +15,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -29,8 +28,7 @@
 struct connection {
 	int fd; /* -1 = free */
 	int64_t deadline;
-	size_t n;
-	char line[CONTROL_LINE_MAX];
+	struct control_input input;
 };
 
 struct control {
@@ -101,58 +99,30 @@ static void accept_one(struct control *control, struct connection *to)
 		return;
 	}
 	to->fd = fd;
-	to->n = 0;
+	to->input.n = 0;
 	to->deadline = clock_monotonic_ms() + SILENCE_MS;
-}
-
-/* One line, NUL-terminated; false when the connection is of no more use. */
-static bool serve_line(struct control *control, const struct connection *from, char *line)
-{
-	char *words[CONTROL_WORDS_MAX];
-	struct control_reply *reply = &control->reply;
-	struct control_request request = {
-		.store = control->store,
-		.reader = control->reader,
-		.hooks = &control->hooks,
-		.reply = reply,
-		.words = words,
-		.n = words_split(line, words, CONTROL_WORDS_MAX),
-	};
-
-	reply->fd = from->fd;
-	reply->wake = control->wake;
-	reply->broken = false;
-	reply->n = 0;
-	if (request.n < 0)
-		reply_error(reply, EX_USAGE, "the request cannot be read");
-	else
-		control_perform(&request);
-	reply_flush(reply);
-	return !reply->broken;
 }
 
 /* Serves every whole line there is; false when the connection is of no more use. */
 static bool serve_lines(struct control *control, struct connection *connection)
 {
-	size_t done = 0;
-	char *end;
+	struct control_request request = {
+		.store = control->store,
+		.reader = control->reader,
+		.hooks = &control->hooks,
+		.reply = &control->reply,
+	};
 
-	while ((end = memchr(connection->line + done, '\n', connection->n - done)) != NULL) {
-		*end = '\0';
-		if (!serve_line(control, connection, connection->line + done))
-			return false;
-		done = (size_t)(end - connection->line) + 1;
-	}
-	connection->n -= done;
-	memmove(connection->line, connection->line + done, connection->n);
-	/* No request is as long as this: whatever speaks here is not our tool. */
-	return connection->n < sizeof connection->line;
+	control->reply.fd = connection->fd;
+	control->reply.wake = control->wake;
+	return control_serve(&connection->input, &request);
 }
 
 static void read_some(struct control *control, struct connection *connection)
 {
-	ssize_t n = recv(connection->fd, connection->line + connection->n,
-			 sizeof connection->line - connection->n, MSG_DONTWAIT);
+	struct control_input *input = &connection->input;
+	ssize_t n = recv(connection->fd, input->line + input->n, sizeof input->line - input->n,
+			 MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -160,7 +130,7 @@ static void read_some(struct control *control, struct connection *connection)
 		hang_up(connection);
 		return;
 	}
-	connection->n += (size_t)n;
+	input->n += (size_t)n;
 	if (!serve_lines(control, connection))
 		hang_up(connection);
 	else

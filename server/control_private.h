@@ -1,5 +1,6 @@
 /*
- * Between the control thread (control.c) and what it can do (control_verbs.c).
+ * Between the control thread (control.c), its lines (control_lines.c) and what it can do
+ * (control_verbs.c).
  */
 #ifndef RESTANTE_CONTROL_PRIVATE_H
 #define RESTANTE_CONTROL_PRIVATE_H
@@ -37,5 +38,16 @@ struct control_request {
 
 /* Does what the request says and writes the whole answer. */
 void control_perform(struct control_request *request);
+
+/* What has come of a connection and was not served yet. */
+struct control_input {
+	size_t n;
+	char line[CONTROL_LINE_MAX];
+};
+/*
+ * Serves every whole line that there is; of *request, words and n are its own to set. False when
+ * the connection is of no more use.
+ */
+MUST_USE bool control_serve(struct control_input *input, struct control_request *request);
 
 #endif

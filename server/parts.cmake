@@ -15,7 +15,7 @@ add_library(restante_startup STATIC inherited.c listener.c notify.c privilege.c 
 target_link_libraries(restante_startup PUBLIC restante_config restante_base)
 
 # The threads beside the pool. Their tests link fakes of the store and the accounts.
-set(control_sources control.c control_reply.c control_verbs.c)
+set(control_sources control.c control_lines.c control_reply.c control_verbs.c)
 add_library(restante_server_parts STATIC ${control_sources} housekeeper.c)
 target_link_libraries(restante_server_parts PUBLIC restante_startup restante_store restante_auth
 	PRIVATE OpenSSL::Crypto Threads::Threads)

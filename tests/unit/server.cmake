@@ -14,6 +14,7 @@ unit_test(privilege restante_startup)
 # With fakes in the place of the store and the accounts.
 unit_test(control restante_startup Threads::Threads)
 target_sources(test_control PRIVATE ${PROJECT_SOURCE_DIR}/server/control.c
-	${PROJECT_SOURCE_DIR}/server/control_reply.c ${PROJECT_SOURCE_DIR}/server/control_verbs.c)
+	${PROJECT_SOURCE_DIR}/server/control_lines.c ${PROJECT_SOURCE_DIR}/server/control_reply.c
+	${PROJECT_SOURCE_DIR}/server/control_verbs.c)
 unit_test(housekeeper restante_base OpenSSL::Crypto Threads::Threads)
 target_sources(test_housekeeper PRIVATE ${PROJECT_SOURCE_DIR}/server/housekeeper.c)
