@@ -1,9 +1,11 @@
 #!/bin/sh
 # Runs one fuzz target: run.sh NAME PROGRAM
 #
-# First the seeds, then new inputs for RESTANTE_FUZZ_SECONDS (10; 0 = the seeds only). What it finds
-# is kept as NAME-crash-*, NAME-timeout-* or NAME-oom-* beside PROGRAM; RESTANTE_FUZZ_CORPUS is a
-# folder that keeps what was learnt (below it, one folder a target), for longer runs.
+# First the seeds, then new inputs for RESTANTE_FUZZ_SECONDS (10; 0 = the seeds only), which follow
+# from RESTANTE_FUZZ_SEED (1, so that the same ones are tried each time; soak.sh takes others).
+# What it finds is kept as NAME-crash-*, NAME-timeout-* or NAME-oom-* beside PROGRAM, and must become
+# a seed: seeds.py --add. RESTANTE_FUZZ_CORPUS is a folder that keeps what was learnt (below it, one
+# folder a target), for longer runs.
 set -eu
 name=$1
 program=$2
@@ -26,9 +28,21 @@ if [ -n "${RESTANTE_FUZZ_CORPUS-}" ]; then
 	mkdir -p "$learnt"
 fi
 
-set -- -rss_limit_mb=512 -timeout=5 -dict="$here/$name.dict" \
-	-artifact_prefix="$(dirname "$program")/$name-" -print_final_stats=1 -verbosity=0
-"$program" "$@" -runs=0 "$TMPDIR/seeds"
-if [ "$seconds" -gt 0 ]; then
-	"$program" "$@" -max_total_time="$seconds" "$learnt" "$TMPDIR/seeds"
+# Nobody from outside makes us take this much memory. Freed memory that the sanitizer keeps for a
+# while would count too.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=16
+export ASAN_OPTIONS
+artifacts=$(dirname "$program")/$name-
+set -- -rss_limit_mb=256 -malloc_limit_mb=8 -timeout=5 -dict="$here/$name.dict" \
+	-artifact_prefix="$artifacts" -print_final_stats=1 -verbosity=0
+status=0
+"$program" "$@" -runs=0 "$TMPDIR/seeds" || status=$?
+if [ "$status" -eq 0 ] && [ "$seconds" -gt 0 ]; then
+	"$program" "$@" -seed="${RESTANTE_FUZZ_SEED:-1}" -max_total_time="$seconds" \
+		"$learnt" "$TMPDIR/seeds" || status=$?
 fi
+if [ "$status" -ne 0 ]; then
+	echo "Keep what was found (the newest ${artifacts}*) as a seed:"
+	echo "	tests/fuzz/seeds.py --add tests/fuzz/$name.seeds FILE 'what went wrong'"
+fi
+exit "$status"
