@@ -1,7 +1,9 @@
 /*
  * See fault_vfs.h. Every call goes through to the VFS below; for the power model each write and
  * truncation since the file's last sync is remembered with what was there before, and undone in
- * reverse. Names (made, deleted) count as durable at once: SQLite syncs the folder itself.
+ * reverse. A disk may have written any of it already, in any order: with plan.torn, which is where
+ * chance begins, any sectors of the writes are made again, and any of the truncations. Names
+ * (made, deleted) count as durable at once: SQLite syncs the folder itself.
  */
 #include "fault_vfs.h"
 
@@ -13,12 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SECTOR 512
+
 struct undo {
-	struct undo *next; /* older */
+	struct undo *older, *newer;
 	char *path;
 	sqlite3_int64 offset;
 	sqlite3_int64 size; /* of the file before */
 	size_t n;
+	unsigned char *is;   /* what was written; NULL: cut off there */
 	unsigned char was[]; /* what stood there, zero-filled beyond the end */
 };
 
@@ -30,10 +35,9 @@ struct fault_file {
 
 static sqlite3_vfs *below;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct fault_plan plan;
-static long count;
-static bool reached;
-static struct undo *undos;
+static struct fault_state own;
+static struct fault_state *state = &own;
+static struct undo *newest;
 
 static sqlite3_file *down(sqlite3_file *file)
 {
@@ -42,24 +46,57 @@ static sqlite3_file *down(sqlite3_file *file)
 
 /* --- the power goes ----------------------------------------------------------------------------- */
 
-static void undo_all(void)
+static void undo_one(const struct undo *undo)
 {
-	for (struct undo *undo = undos; undo != NULL; undo = undo->next) {
-		int fd = open(undo->path, O_WRONLY | O_CLOEXEC);
+	int fd = open(undo->path, O_WRONLY | O_CLOEXEC);
 
-		if (fd < 0)
-			continue; /* deleted since */
-		if (pwrite(fd, undo->was, undo->n, undo->offset) != (ssize_t)undo->n ||
-		    ftruncate(fd, undo->size) != 0)
-			abort();
-		close(fd);
-	}
+	if (fd < 0)
+		return; /* deleted since */
+	if (pwrite(fd, undo->was, undo->n, undo->offset) != (ssize_t)undo->n ||
+	    ftruncate(fd, undo->size) != 0)
+		abort();
+	close(fd);
 }
 
-/* Mutex held. */
-static void remember(sqlite3_file *file, sqlite3_int64 offset, size_t n)
+/* Some of its sectors reached the disk, or all, or none. */
+static void make_in_part(const struct undo *undo, unsigned *seed)
 {
-	struct undo *undo = calloc(1, sizeof *undo + n);
+	unsigned share = (unsigned)rand_r(seed) % 3; /* none, some, all */
+	int fd = open(undo->path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (undo->is == NULL && share > 0 && ftruncate(fd, undo->offset) != 0)
+		abort();
+	for (size_t at = 0; undo->is != NULL && at < undo->n; at += SECTOR) {
+		size_t n = undo->n - at < SECTOR ? undo->n - at : SECTOR;
+
+		if (share == 0 || (share == 1 && rand_r(seed) % 2 == 0))
+			continue;
+		if (pwrite(fd, undo->is + at, n, undo->offset + (off_t)at) != (ssize_t)n)
+			abort();
+	}
+	close(fd);
+}
+
+/* What was not synced is gone, or is there in any part. */
+static void lose_power(void)
+{
+	unsigned seed = state->plan.torn * 7919U + (unsigned)state->plan.at;
+	const struct undo *undo, *oldest = NULL;
+
+	for (undo = newest; undo != NULL; undo = undo->older) {
+		undo_one(undo);
+		oldest = undo;
+	}
+	for (undo = oldest; undo != NULL && state->plan.torn != 0; undo = undo->newer)
+		make_in_part(undo, &seed);
+}
+
+/* Mutex held. `is` is NULL for what is cut off. */
+static void remember(sqlite3_file *file, const void *is, sqlite3_int64 offset, size_t n)
+{
+	struct undo *undo = calloc(1, sizeof *undo + 2 * n);
 
 	if (undo == NULL)
 		abort();
@@ -70,23 +107,29 @@ static void remember(sqlite3_file *file, sqlite3_int64 offset, size_t n)
 		abort();
 	/* A short read fills up with zeros. */
 	(void)down(file)->pMethods->xRead(down(file), undo->was, (int)n, offset);
-	undo->next = undos;
-	undos = undo;
+	if (is != NULL)
+		undo->is = memcpy(undo->was + n, is, n);
+	undo->older = newest;
+	if (newest != NULL)
+		newest->newer = undo;
+	newest = undo;
 }
 
 /* Mutex held: the file is on the disk now. */
 static void forget(const char *path)
 {
-	struct undo **at = &undos;
+	struct undo *older;
 
-	while (*at != NULL) {
-		struct undo *undo = *at;
-
-		if (strcmp(undo->path, path) != 0) {
-			at = &undo->next;
+	for (struct undo *undo = newest; undo != NULL; undo = older) {
+		older = undo->older;
+		if (strcmp(undo->path, path) != 0)
 			continue;
-		}
-		*at = undo->next;
+		if (undo->newer != NULL)
+			undo->newer->older = older;
+		else
+			newest = older;
+		if (older != NULL)
+			older->newer = undo->newer;
 		free(undo->path);
 		free(undo);
 	}
@@ -94,22 +137,22 @@ static void forget(const char *path)
 
 /* --- counting ----------------------------------------------------------------------------------- */
 
-void fault_vfs_plan(struct fault_plan new_plan)
+void fault_vfs_plan(struct fault_plan plan)
 {
 	pthread_mutex_lock(&mutex);
-	plan = new_plan;
-	count = 0;
-	reached = false;
+	*state = (struct fault_state){ .plan = plan };
 	pthread_mutex_unlock(&mutex);
 }
 
-bool fault_vfs_end(void)
+bool fault_vfs_end(long *count)
 {
 	bool was;
 
 	pthread_mutex_lock(&mutex);
-	was = reached;
-	plan = (struct fault_plan){ 0 };
+	was = state->reached;
+	if (count != NULL)
+		*count = state->count;
+	*state = (struct fault_state){ 0 };
 	pthread_mutex_unlock(&mutex);
 	return was;
 }
@@ -117,14 +160,16 @@ bool fault_vfs_end(void)
 /* Mutex held. */
 static bool fails(enum fault_kind kind)
 {
-	if ((plan.kinds & kind) == 0 || plan.at == 0)
+	const struct fault_plan *plan = &state->plan;
+
+	if ((plan->kinds & kind) == 0 || plan->at == 0)
 		return false;
-	count++;
-	if (count != plan.at && !(plan.forever && count > plan.at))
+	state->count++;
+	if (state->count != plan->at && !(plan->forever && state->count > plan->at))
 		return false;
-	reached = true;
-	if (plan.power) {
-		undo_all();
+	state->reached = true;
+	if (plan->power) {
+		lose_power();
 		_exit(FAULT_POWER_EXIT);
 	}
 	return true;
@@ -153,8 +198,13 @@ static int file_close(sqlite3_file *file)
 static int file_read(sqlite3_file *file, void *to, int n, sqlite3_int64 offset)
 {
 	if (fails_now(FAULT_READ)) {
+		if (state->plan.cut) {
+			memset(to, 0, (size_t)n);
+			(void)down(file)->pMethods->xRead(down(file), to, n / 2, offset);
+			return SQLITE_IOERR_SHORT_READ;
+		}
 		/* Where a file system makes room for its own records while it reads. */
-		errno = plan.full ? ENOSPC : EIO;
+		errno = state->plan.full ? ENOSPC : EIO;
 		return SQLITE_IOERR_READ;
 	}
 	return down(file)->pMethods->xRead(down(file), to, n, offset);
@@ -166,12 +216,12 @@ static int file_write(sqlite3_file *file, const void *from, int n, sqlite3_int64
 
 	pthread_mutex_lock(&mutex);
 	if (fails(FAULT_WRITE)) {
-		code = plan.full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+		code = state->plan.full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 		/* Half of it may be there. */
 		(void)down(file)->pMethods->xWrite(down(file), from, n / 2, offset);
 	} else {
-		if (plan.power)
-			remember(file, offset, (size_t)n);
+		if (state->plan.power)
+			remember(file, from, offset, (size_t)n);
 		code = down(file)->pMethods->xWrite(down(file), from, n, offset);
 	}
 	pthread_mutex_unlock(&mutex);
@@ -186,8 +236,8 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 	pthread_mutex_lock(&mutex);
 	if (!fails(FAULT_TRUNCATE)) {
 		(void)down(file)->pMethods->xFileSize(down(file), &before);
-		if (plan.power && size < before)
-			remember(file, size, (size_t)(before - size));
+		if (state->plan.power && size < before)
+			remember(file, NULL, size, (size_t)(before - size));
 		code = down(file)->pMethods->xTruncate(down(file), size);
 	}
 	pthread_mutex_unlock(&mutex);
@@ -201,7 +251,8 @@ static int file_sync(sqlite3_file *file, int flags)
 	pthread_mutex_lock(&mutex);
 	if (!fails(FAULT_SYNC)) {
 		/* The power model asks for no real one. */
-		code = plan.power ? SQLITE_OK : down(file)->pMethods->xSync(down(file), flags);
+		code = state->plan.power ? SQLITE_OK
+					 : down(file)->pMethods->xSync(down(file), flags);
 		if (code == SQLITE_OK)
 			forget(((struct fault_file *)(void *)file)->path);
 	}
@@ -216,6 +267,8 @@ static int file_size(sqlite3_file *file, sqlite3_int64 *size)
 
 static int file_lock(sqlite3_file *file, int lock)
 {
+	if (fails_now(FAULT_LOCK))
+		return SQLITE_BUSY;
 	return down(file)->pMethods->xLock(down(file), lock);
 }
 
@@ -253,6 +306,8 @@ static int shm_map(sqlite3_file *file, int page, int size, int extend, void vola
 
 static int shm_lock(sqlite3_file *file, int offset, int n, int flags)
 {
+	if ((flags & SQLITE_SHM_LOCK) != 0 && fails_now(FAULT_LOCK))
+		return SQLITE_BUSY;
 	return down(file)->pMethods->xShmLock(down(file), offset, n, flags);
 }
 
@@ -297,13 +352,16 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
 	file->pMethods = NULL;
 	if (fails_now(FAULT_OPEN))
 		return SQLITE_CANTOPEN;
-	mine->below = (sqlite3_file *)(void *)(mine + 1);
-	code = below->xOpen(below, name, mine->below, flags, out);
-	if (code != SQLITE_OK)
-		return code;
+	/* Its memory may be what fails. */
 	mine->path = strdup(name != NULL ? name : "");
 	if (mine->path == NULL)
-		abort();
+		return SQLITE_NOMEM;
+	mine->below = (sqlite3_file *)(void *)(mine + 1);
+	code = below->xOpen(below, name, mine->below, flags, out);
+	if (code != SQLITE_OK) {
+		free(mine->path);
+		return code;
+	}
 	file->pMethods = &methods;
 	return SQLITE_OK;
 }
@@ -317,10 +375,12 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync)
 	return below->xDelete(below, name, sync);
 }
 
-void fault_vfs_register(void)
+void fault_vfs_register(struct fault_state *shared)
 {
 	static sqlite3_vfs vfs;
 
+	if (shared != NULL)
+		state = shared;
 	below = sqlite3_vfs_find(NULL);
 	if (below == NULL)
 		abort();

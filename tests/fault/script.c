@@ -22,7 +22,7 @@ static void command(const char *format, const char *a, const char *b)
 	}
 }
 
-void bench_make(struct bench *bench)
+void bench_make(struct bench *bench, size_t large)
 {
 	struct store_options options = { .dir = bench->pristine, .exclusive = true };
 	struct store *store = NULL;
@@ -46,7 +46,8 @@ void bench_make(struct bench *bench)
 	}
 	for (unsigned i = 0; i < 4; i++)
 		ledger_deliver(bench->ledger, store, i, 3, 500, false);
-	ledger_deliver(bench->ledger, store, 0, 2, 4300000, false);
+	if (large > 0)
+		ledger_deliver(bench->ledger, store, 0, 2, large, false);
 	store_close(&store);
 	pristine_copies = atomic_load(&bench->ledger->copies);
 }

@@ -14,8 +14,11 @@ struct bench {
 	struct ledger *ledger;
 };
 
-/* Makes the pristine store; its mail is in the ledger. */
-void bench_make(struct bench *bench);
+/* What is enough to be purged, and shrunk, in several steps. */
+#define BENCH_LARGE 4300000
+
+/* Makes the pristine store; its mail, with a message of `large` octets, is in the ledger. */
+void bench_make(struct bench *bench, size_t large);
 /* A fresh copy, and the ledger as it was. */
 void bench_reset(struct bench *bench);
 void bench_remove(struct bench *bench);

@@ -1,9 +1,10 @@
 /*
- * The n-th write, sync, truncation, opening or mapping fails, n = 1, 2, 3 ... until a run meets
- * none; after each run the store is opened again without faults and compared with what was
- * acknowledged. The same for a power cut, in a child.
+ * The n-th write, sync, truncation, opening, mapping, read or lock fails, n = 1, 2, 3 ... until a
+ * run meets none; after each run the store is opened again without faults and compared with what
+ * was acknowledged. The same for a power cut, in a child.
  *
- * Usage: test_store_faults [STEP]: every STEP-th operation (default 1).
+ * Usage: test_store_faults [STEP [SEED]]: every STEP-th operation (default 1); SEED chooses what of
+ * the unsynced writes is there after a power cut.
  */
 #include <semaphore.h>
 #include <setjmp.h>
@@ -24,11 +25,12 @@
 
 static struct bench bench;
 static long step = 1;
+static unsigned chance = 1;
 
 static int make(void **state)
 {
 	(void)state;
-	bench_make(&bench);
+	bench_make(&bench, BENCH_LARGE);
 	return 0;
 }
 
@@ -39,32 +41,43 @@ static int remove_bench(void **state)
 	return 0;
 }
 
-static void run_until_clean(struct fault_plan plan, const char *what)
+static void tell(const char *what, long operations, long runs)
 {
-	/* There are twenty writes for each of the others. */
-	long stride = (plan.kinds & FAULT_WRITE) != 0 ? step : 1 + step / 20;
+	print_message("%s: injection_points=%ld runs=%ld\n", what, operations, runs);
+}
+
+/* One operation of `stride` is looked at. */
+static void run_until_clean(struct fault_plan plan, long stride, const char *what)
+{
 	bool reached = true;
+	long operations = 0;
 
 	for (plan.at = 1; reached; plan.at += stride) {
 		bench_reset(&bench);
 		fault_vfs_plan(plan);
 		script_run(&bench);
-		reached = fault_vfs_end();
+		reached = fault_vfs_end(&operations);
 		assert_true(bench_verify(&bench, what, plan.at));
 	}
-	print_message("%s: %ld runs\n", what, (plan.at - 1) / stride);
+	tell(what, operations, (plan.at - 1) / stride);
+}
+
+/* There are twenty writes for each of these. */
+static long rare(void)
+{
+	return 1 + step / 20;
 }
 
 static void write_fails_once_keeps_every_promise(void **state)
 {
 	(void)state;
-	run_until_clean((struct fault_plan){ .kinds = FAULT_WRITE }, "a write fails");
+	run_until_clean((struct fault_plan){ .kinds = FAULT_WRITE }, step, "a write fails");
 }
 
 static void disk_full_once_keeps_every_promise(void **state)
 {
 	(void)state;
-	run_until_clean((struct fault_plan){ .kinds = FAULT_WRITE, .full = true },
+	run_until_clean((struct fault_plan){ .kinds = FAULT_WRITE, .full = true }, step,
 			"a write finds no space");
 }
 
@@ -73,13 +86,13 @@ static void disk_full_for_good_keeps_every_promise(void **state)
 	(void)state;
 	run_until_clean(
 		(struct fault_plan){ .kinds = FAULT_WRITE, .full = true, .forever = true },
-		"no space from here on");
+		step, "no space from here on");
 }
 
 static void sync_fails_once_keeps_every_promise(void **state)
 {
 	(void)state;
-	run_until_clean((struct fault_plan){ .kinds = FAULT_SYNC }, "a sync fails");
+	run_until_clean((struct fault_plan){ .kinds = FAULT_SYNC }, rare(), "a sync fails");
 }
 
 static void device_dies_keeps_every_promise(void **state)
@@ -87,24 +100,52 @@ static void device_dies_keeps_every_promise(void **state)
 	(void)state;
 	run_until_clean((struct fault_plan){ .kinds = FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE,
 					     .forever = true },
-			"writes and syncs fail from here on");
+			step, "writes and syncs fail from here on");
 }
 
 static void truncate_open_map_fail_once_keeps_every_promise(void **state)
 {
 	(void)state;
 	run_until_clean((struct fault_plan){ .kinds = FAULT_TRUNCATE | FAULT_OPEN | FAULT_SHM },
-			"a truncation, opening or mapping fails");
+			rare(), "a truncation, opening or mapping fails");
 }
 
-static void power_cut_keeps_every_promise(void **state)
+static void read_fails_once_keeps_every_promise(void **state)
+{
+	(void)state;
+	run_until_clean((struct fault_plan){ .kinds = FAULT_READ }, step, "a read fails");
+}
+
+static void read_cut_short_once_keeps_every_promise(void **state)
+{
+	(void)state;
+	run_until_clean((struct fault_plan){ .kinds = FAULT_READ, .cut = true }, step,
+			"a read ends before its end");
+}
+
+static void reads_failing_for_good_keep_every_promise(void **state)
+{
+	(void)state;
+	run_until_clean((struct fault_plan){ .kinds = FAULT_READ, .forever = true }, step,
+			"reads fail from here on");
+}
+
+static void lock_held_by_another_keeps_every_promise(void **state)
+{
+	(void)state;
+	run_until_clean((struct fault_plan){ .kinds = FAULT_LOCK }, step,
+			"a lock is held by another process");
+}
+
+static void cut_power(unsigned torn, long stride, const char *what)
 {
 	struct fault_plan plan = { .kinds = FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE,
-				   .power = true };
+				   .power = true,
+				   .torn = torn };
 	bool reached = true;
+	long operations = 0;
 
-	(void)state;
-	for (plan.at = 1; reached; plan.at += step) {
+	for (plan.at = 1; reached; plan.at += stride) {
 		int status = 0;
 		pid_t child;
 
@@ -119,9 +160,23 @@ static void power_cut_keeps_every_promise(void **state)
 		assert_true(WIFEXITED(status));
 		reached = WEXITSTATUS(status) == FAULT_POWER_EXIT;
 		assert_true(reached || WEXITSTATUS(status) == 0);
-		assert_true(bench_verify(&bench, "power cut", plan.at));
+		assert_true(bench_verify(&bench, what, plan.at));
+		operations = reached ? plan.at : operations;
 	}
-	print_message("power cut: %ld runs\n", (plan.at - 1) / step);
+	tell(what, operations, (plan.at - 1) / stride);
+}
+
+static void power_cut_keeps_every_promise(void **state)
+{
+	(void)state;
+	cut_power(0, step, "the power goes, unsynced writes are gone");
+}
+
+/* A disk writes in the order and in the pieces that it likes. */
+static void power_cut_amid_writes_keeps_every_promise(void **state)
+{
+	(void)state;
+	cut_power(chance, step, "the power goes, some sectors of unsynced writes are there");
 }
 
 /* Maildrops of a copied shard that go on giving the UIDLs of the backup. */
@@ -165,6 +220,7 @@ static void expect_new_epochs(const char *to)
 static void run_new_files(struct fault_plan plan, bool copy)
 {
 	bool reached = true;
+	long operations = 0;
 
 	for (plan.at = 1; reached; plan.at += step) {
 		struct fault fault;
@@ -179,7 +235,7 @@ static void run_new_files(struct fault_plan plan, bool copy)
 		fault_vfs_plan(plan);
 		status = copy ? store_copy(bench.store, to, &fault)
 			      : store_create(to, LEDGER_SHARDS, &fault);
-		reached = fault_vfs_end();
+		reached = fault_vfs_end(&operations);
 		assert_true(status == STORE_OK || reached);
 		if (status == STORE_OK && copy)
 			expect_new_epochs(to);
@@ -188,6 +244,8 @@ static void run_new_files(struct fault_plan plan, bool copy)
 		assert_true((system(command) == 0) == (status != STORE_OK));
 		assert_true(bench_verify(&bench, copy ? "copy" : "create", plan.at));
 	}
+	tell(copy ? "while a store is copied" : "while a store is made", operations,
+	     (plan.at - 1) / step);
 }
 
 static void create_and_copy_failing_leave_nothing_half(void **state)
@@ -242,7 +300,7 @@ static void leave_service(bool for_good)
 	assert_false(kept(before + 2));
 	assert_int_equal(kept(before + 3), !for_good);
 	assert_int_equal(kept(before + 4), !for_good);
-	(void)fault_vfs_end();
+	(void)fault_vfs_end(NULL);
 	ledger_deliver(bench.ledger, store, 1, 1, 500, false);
 	assert_true(kept(before + 5));
 	store_close(&store);
@@ -284,14 +342,14 @@ static void sync_failing_after_no_space_leaves_service_too(void **state)
 	assert_int_equal(store_open(&options, &store, &fault), STORE_OK);
 	fault_vfs_plan((struct fault_plan){ .kinds = FAULT_READ, .at = 1, .full = true });
 	ledger_deliver(bench.ledger, store, 0, 1, 500, false);
-	assert_true(fault_vfs_end());
+	assert_true(fault_vfs_end(NULL));
 	assert_false(kept(before + 1));
 	ledger_deliver(bench.ledger, store, 0, 1, 500, false);
 	assert_true(kept(before + 2));
 	assert_null(strstr(said, "shard-out-of-service"));
 	fault_vfs_plan((struct fault_plan){ .kinds = FAULT_SYNC, .at = 1 });
 	ledger_deliver(bench.ledger, store, 0, 1, 500, false);
-	assert_true(fault_vfs_end());
+	assert_true(fault_vfs_end(NULL));
 	assert_false(kept(before + 3));
 	store_close(&store);
 	assert_non_null(strstr(said, "shard-out-of-service shard=0"));
@@ -341,7 +399,7 @@ static void shard_asked_without_pause_returns(void **state)
 	/* The commit's sync, and the one of the commit that is to settle the log. */
 	fault_vfs_plan((struct fault_plan){ .kinds = FAULT_SYNC, .at = 1, .forever = true });
 	ledger_deliver(bench.ledger, store, 0, 1, 500, false);
-	(void)fault_vfs_end();
+	(void)fault_vfs_end(NULL);
 	writer_submit(insistent.shard, &insistent.job);
 	while (sem_wait(&insistent.ended) != 0)
 		continue;
@@ -360,7 +418,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(sync_fails_once_keeps_every_promise),
 		cmocka_unit_test(device_dies_keeps_every_promise),
 		cmocka_unit_test(truncate_open_map_fail_once_keeps_every_promise),
+		cmocka_unit_test(read_fails_once_keeps_every_promise),
+		cmocka_unit_test(read_cut_short_once_keeps_every_promise),
+		cmocka_unit_test(reads_failing_for_good_keep_every_promise),
+		cmocka_unit_test(lock_held_by_another_keeps_every_promise),
 		cmocka_unit_test(power_cut_keeps_every_promise),
+		cmocka_unit_test(power_cut_amid_writes_keeps_every_promise),
 		cmocka_unit_test(create_and_copy_failing_leave_nothing_half),
 		cmocka_unit_test(sync_failing_once_leaves_service_and_returns),
 		cmocka_unit_test(sync_failing_after_no_space_leaves_service_too),
@@ -370,8 +433,10 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		step = strtol(argv[1], NULL, 10);
-	if (step < 1)
+	if (argc > 2)
+		chance = (unsigned)strtoul(argv[2], NULL, 10);
+	if (step < 1 || chance == 0)
 		return 2;
-	fault_vfs_register();
+	fault_vfs_register(NULL);
 	return cmocka_run_group_tests(tests, make, remove_bench);
 }

@@ -5,77 +5,23 @@
  * Usage: test_store_memory [STEP]: every STEP-th allocation (default 1).
  */
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
+#include "fault_memory.h"
 #include "script.h"
 
-/* Linked with --wrap: what the objects of this program call. */
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *old, size_t n);
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *old, size_t n);
-
-static atomic_long fail_at; /* 0 = never */
-static atomic_bool forever;
-static atomic_long allocations;
-static atomic_bool reached;
-
-static bool fails(void)
-{
-	long at = atomic_load(&fail_at);
-	long now;
-
-	if (at == 0)
-		return false;
-	now = atomic_fetch_add(&allocations, 1) + 1;
-	if (now != at && !(atomic_load(&forever) && now > at))
-		return false;
-	atomic_store(&reached, true);
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n)
-{
-	return fails() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *old, size_t n)
-{
-	return fails() ? NULL : __real_realloc(old, n);
-}
-
-static sqlite3_mem_methods usual;
-
-static void *sqlite_malloc(int n)
-{
-	return fails() ? NULL : usual.xMalloc(n);
-}
-
-static void *sqlite_realloc(void *old, int n)
-{
-	return fails() ? NULL : usual.xRealloc(old, n);
-}
-
+static struct fault_memory *memory;
 static struct bench bench;
 static long step = 1;
 
 static int make(void **state)
 {
 	(void)state;
-	bench_make(&bench);
+	bench_make(&bench, BENCH_LARGE);
 	return 0;
 }
 
@@ -91,19 +37,20 @@ static void run_until_clean(bool for_good, const char *what)
 	long at = 1;
 	long runs = 0;
 
-	atomic_store(&forever, for_good);
+	atomic_store(&memory->forever, for_good);
 	do {
 		bench_reset(&bench);
-		atomic_store(&allocations, 0);
-		atomic_store(&reached, false);
-		atomic_store(&fail_at, at);
+		atomic_store(&memory->count, 0);
+		atomic_store(&memory->reached, false);
+		atomic_store(&memory->at, at);
 		script_run(&bench);
-		atomic_store(&fail_at, 0);
+		atomic_store(&memory->at, 0);
 		assert_true(bench_verify(&bench, what, at));
 		at += step;
 		runs++;
-	} while (atomic_load(&reached));
-	print_message("%s: %ld runs\n", what, runs);
+	} while (atomic_load(&memory->reached));
+	print_message("%s: injection_points=%ld runs=%ld\n", what, atomic_load(&memory->count),
+		      runs);
 }
 
 static void allocation_fails_once_keeps_every_promise(void **state)
@@ -124,16 +71,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(allocation_fails_once_keeps_every_promise),
 		cmocka_unit_test(memory_is_used_up_keeps_every_promise),
 	};
-	sqlite3_mem_methods mine;
 
 	if (argc > 1)
 		step = strtol(argv[1], NULL, 10);
-	if (step < 1 || sqlite3_config(SQLITE_CONFIG_GETMALLOC, &usual) != SQLITE_OK)
-		return 2;
-	mine = usual;
-	mine.xMalloc = sqlite_malloc;
-	mine.xRealloc = sqlite_realloc;
-	if (sqlite3_config(SQLITE_CONFIG_MALLOC, &mine) != SQLITE_OK)
+	memory = fault_memory_register(NULL);
+	if (step < 1 || memory == NULL)
 		return 2;
 	return cmocka_run_group_tests(tests, make, remove_bench);
 }
