@@ -262,7 +262,12 @@ class Server:
 
     def sql(self, statement, *values):
         """Plain SQL on accounts.db, beside the server, as an administrator's program does it."""
-        database = sqlite3.connect(self.data / "accounts.db", timeout=PATIENCE)
+        return self.sql_of(self.data / "accounts.db", statement, *values)
+
+    @staticmethod
+    def sql_of(path, statement, *values):
+        """... on another database."""
+        database = sqlite3.connect(path, timeout=PATIENCE)
         try:
             with database:
                 return database.execute(statement, values).fetchall()
