@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs one fuzz target: run.sh NAME PROGRAM
 #
-# First the seeds, then new inputs for RESTANTE_FUZZ_SECONDS (10; 0 = the seeds only), which follow
-# from RESTANTE_FUZZ_SEED (1, so that the same ones are tried each time; soak.sh takes others).
+# First the seeds, and what was learnt before; then new inputs for RESTANTE_FUZZ_SECONDS (10), which
+# follow from RESTANTE_FUZZ_SEED (1, so that the same ones are tried each time; soak.sh takes others).
 # What it finds is kept as NAME-crash-*, NAME-timeout-* or NAME-oom-* beside PROGRAM, and must become
 # a seed: seeds.py --add. RESTANTE_FUZZ_CORPUS is a folder that keeps what was learnt (below it, one
 # folder a target), for longer runs.
@@ -36,7 +36,7 @@ artifacts=$(dirname "$program")/$name-
 set -- -rss_limit_mb=256 -malloc_limit_mb=8 -timeout=5 -dict="$here/$name.dict" \
 	-artifact_prefix="$artifacts" -print_final_stats=1 -verbosity=0
 status=0
-"$program" "$@" -runs=0 "$TMPDIR/seeds" || status=$?
+"$program" "$@" -runs=0 "$TMPDIR/seeds" "$learnt" || status=$?
 if [ "$status" -eq 0 ] && [ "$seconds" -gt 0 ]; then
 	"$program" "$@" -seed="${RESTANTE_FUZZ_SEED:-1}" -max_total_time="$seconds" \
 		"$learnt" "$TMPDIR/seeds" || status=$?
