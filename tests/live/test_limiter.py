@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 from harness import PASSWORD, PROGRAMS, TOP, LiveTest, own_address, scratch, wait_until
+import test_proxied as proxied
 import wire
 
 ANN, BOB = "ann@example.test", "bob@example.test"
@@ -294,6 +295,85 @@ class LoginDelay(LimiterTest):
             self.assertFalse([line for line in pop3.capa() if line.startswith("LOGIN-DELAY")])
         for _ in range(2):
             self.assert_logs_in(self.mx.pop3, ANN)
+
+
+class Behind(LimiterTest):
+    """Clients behind a proxy, each with the address that the proxy tells."""
+
+    def start_behind(self, **options):
+        self.start(**options)
+        self.mx.stop()
+        self.proxy = str(self.mx.run / "proxy")
+        self.mx.listeners["proxy"] = {"protocol": "pop3", "address": f"unix:{self.proxy}",
+                                      "mode": "0666", "proxy": True}
+        self.mx.options["clear_password_networks"] = ["192.0.2.0/24", "2001:db8::/32"]
+        self.mx.notices.clear()
+        self.mx.start()
+
+    def client(self, address):
+        kind = "TCP6" if ":" in address else "TCP4"
+        header = f"PROXY {kind} {address} {address} 40000 110\r\n".encode()
+        pop3 = proxied.Pop3(self.proxy, header)
+        self.addCleanup(pop3.close)
+        return pop3
+
+    def guess(self, address, user, password):
+        pop3 = self.client(address)
+        pop3.ok(f"USER {user}")
+        reply = pop3.ask(f"PASS {password}")
+        pop3.close()
+        return reply
+
+    def test_account_attacked_from_everywhere_stays_open_to_its_owner(self):
+        self.start_behind(limiter_failures=2)
+        home, elsewhere = "192.0.2.200", "2001:db8:1::1"
+        self.assertTrue(self.guess(home, ANN, PASSWORD).startswith(b"+OK"))
+        for host in range(1, 9):
+            self.assertTrue(self.guess(f"192.0.2.{host}", ANN, f"guess{host}").startswith(
+                b"-ERR [AUTH] "))
+        self.mx.wait_log(rf'auth-delayed .*peer=192\.0\.2\.\d+ .*user="{ANN}"$')
+        self.assertTrue(self.guess(home, ANN, PASSWORD).startswith(b"+OK"))
+        self.assertFalse(self.lines("auth-delayed", f"peer={home} "))
+        # From a network that was never seen: late, but in.
+        self.assertTrue(self.guess(elsewhere, ANN, PASSWORD).startswith(b"+OK"))
+        self.mx.wait_log(rf'auth-delayed .*peer={elsewhere} .*user="{ANN}"$')
+
+    def test_ipv6_network_is_one_source(self):
+        self.start_behind(limiter_failures=2)
+        for host in range(1, 4):
+            self.guess(f"2001:db8::{host}", f"user{host}@example.test", "guess")
+        self.assertTrue(self.guess("2001:db8::ffff:1", BOB, PASSWORD).startswith(b"+OK"))
+        self.mx.wait_log(rf'auth-delayed .*peer=2001:db8::ffff:1 .*user="{BOB}"$')
+        self.assertTrue(self.guess("2001:db8:0:1::1", BOB, PASSWORD).startswith(b"+OK"))
+        self.assertFalse(self.lines("auth-delayed", "peer=2001:db8:0:1::1 "))
+
+    def test_ban_and_limits_are_the_clients(self):
+        self.start_behind(connections_before_login_per_prefix=1)
+        self.client("192.0.2.1")
+        refused = proxied.V1.replace(proxied.CLIENT.encode(), b"192.0.2.1")
+        with socket.socket(socket.AF_UNIX) as late:
+            late.connect(self.proxy)
+            late.sendall(refused)
+            self.assertTrue(late.makefile("rb").read().startswith(b"-ERR [SYS/TEMP] "))
+        self.assertIn("ended 1 connection", self.mx.tool("ban", "add", "192.0.2.1").stdout)
+        self.mx.wait_log("session .*end=banned")
+        with socket.socket(socket.AF_UNIX) as late:
+            late.connect(self.proxy)
+            late.sendall(refused)
+            self.assertEqual(late.makefile("rb").read(), b"")
+        self.mx.wait_log("session .*end=banned", 2)
+        self.client("192.0.2.2").ok("CAPA")
+
+    def test_networks_never_limited_are_told_by_the_proxy_too(self):
+        self.start_behind(limiter_failures=1, connections_before_login_per_prefix=1,
+                          limiter_networks=["192.0.2.9/32"])
+        held = [self.client("192.0.2.9") for _ in range(4)]
+        self.mx.tool("ban", "add", "192.0.2.0/24")
+        for pop3 in held:
+            for number in range(3):
+                pop3.ok(f"USER {ANN}")
+                pop3.err(f"PASS guess{number}")
+        self.assertFalse(self.lines("auth-delayed"))
 
 
 FAIL2BAN = TOP / "packaging/fail2ban"
