@@ -106,13 +106,16 @@ static void work(struct ledger *ledger, const char *dir, unsigned seed)
 		pause();
 }
 
-/* Until the child has taken up its work, however slow the machine is, or has died. */
-static void wait_for_work(const struct ledger *ledger, uint32_t before, pid_t child)
+/* Until the child has been told something, however slow the disk is, or has died. */
+static void wait_for_work(const struct ledger *ledger, uint32_t kept, uint32_t quits,
+			  pid_t child)
 {
 	const struct timespec moment = { 0, 1000000 };
 	siginfo_t ended = { .si_pid = 0 };
 
-	while (atomic_load(&ledger->copies) == before && ended.si_pid == 0) {
+	while ((atomic_load(&ledger->copies_kept) == kept ||
+		atomic_load(&ledger->quits_ok) == quits) &&
+	       ended.si_pid == 0) {
 		(void)nanosleep(&moment, NULL);
 		(void)waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT);
 	}
@@ -126,7 +129,8 @@ static bool one_life(struct ledger *ledger, const char *dir, unsigned *seed)
 {
 	unsigned lifetime = 20 + (unsigned)rand_r(seed) % 120; /* milliseconds */
 	struct timespec pause_for = { 0, (long)lifetime * 1000000 };
-	uint32_t before = atomic_load(&ledger->copies);
+	uint32_t kept = atomic_load(&ledger->copies_kept);
+	uint32_t quits = atomic_load(&ledger->quits_ok);
 	bool early = rand_r(seed) % 4 == 0;
 	int status = 0;
 	pid_t child = fork();
@@ -136,7 +140,7 @@ static bool one_life(struct ledger *ledger, const char *dir, unsigned *seed)
 	if (child == 0)
 		work(ledger, dir, *seed);
 	if (!early)
-		wait_for_work(ledger, before, child);
+		wait_for_work(ledger, kept, quits, child);
 	while (nanosleep(&pause_for, &pause_for) != 0 && errno == EINTR)
 		continue;
 	kill(child, SIGKILL);

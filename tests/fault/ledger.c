@@ -137,9 +137,11 @@ static bool append(struct sending *sending, size_t octets)
 static void write_down(struct sending *sending)
 {
 	for (unsigned i = 0; i < sending->count; i++)
-		if (sending->targets[i].status == STORE_OK)
+		if (sending->targets[i].status == STORE_OK) {
 			atomic_store(&sending->ledger->copy[sending->first + i].state,
 				     COPY_KEPT);
+			atomic_fetch_add(&sending->ledger->copies_kept, 1);
+		}
 }
 
 static void mark_sent(struct sending *sending)
@@ -241,7 +243,9 @@ void ledger_quit(struct ledger *ledger, struct store *store, struct store_reader
 	}
 	atomic_store(&ledger->quit[quit], QUIT_SENT);
 	maildrop_update_submit(store, &update, &lock);
-	if (await(&wait) == STORE_OK)
+	if (await(&wait) == STORE_OK) {
 		atomic_store(&ledger->quit[quit], QUIT_OK);
+		atomic_fetch_add(&ledger->quits_ok, 1);
+	}
 	maildrop_close(&update.maildrop);
 }

@@ -31,6 +31,8 @@ struct copy {
 struct ledger {
 	_Atomic uint32_t copies; /* numbers given; from 1 */
 	_Atomic uint32_t quits;
+	_Atomic uint32_t copies_kept; /* acknowledged */
+	_Atomic uint32_t quits_ok;
 	struct copy copy[LEDGER_COPIES];
 	atomic_uchar quit[LEDGER_QUITS];
 };
