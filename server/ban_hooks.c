@@ -26,7 +26,7 @@ static void list(void *context, control_ban_row *row, void *to)
 }
 
 struct banning {
-	const struct config_network *network;
+	const struct network *network;
 	uint64_t ended;
 };
 
@@ -38,7 +38,7 @@ static void end_if_banned(void *context, struct connection *connection)
 		banning->ended += connection_end(connection, ENDING_BANNED);
 }
 
-static bool take_network(const char *text, struct config_network *network, struct fault *fault)
+static bool take_network(const char *text, struct network *network, struct fault *fault)
 {
 	struct reason reason;
 
@@ -67,7 +67,7 @@ static bool add(void *context, const char *text, uint64_t seconds, uint64_t *end
 	struct server *server = context;
 	int64_t now = clock_monotonic_ms();
 	char network_text[NETWORK_TEXT_MAX];
-	struct config_network network;
+	struct network network;
 	struct banning banning = { .network = &network };
 
 	*ended = 0;
@@ -90,7 +90,7 @@ static bool clear(void *context, const char *text, uint64_t *cleared, struct fau
 	struct server *server = context;
 	int64_t now = clock_monotonic_ms();
 	char network_text[NETWORK_TEXT_MAX] = "all";
-	struct config_network network;
+	struct network network;
 
 	*cleared = 0;
 	if (text != NULL) {

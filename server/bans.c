@@ -25,15 +25,17 @@ void bans_close(struct bans *bans)
 	pthread_mutex_destroy(&bans->mutex);
 }
 
-bool ban_holds(const struct config_network *network, const struct peer *peer)
+bool ban_holds(const struct network *network, const struct peer *peer)
 {
-	return network_holds(network, peer->family, peer->address);
+	struct network_address address;
+
+	return peer_network_address(peer, &address) && network_has(network, &address);
 }
 
-static bool same_network(const struct config_network *a, const struct config_network *b)
+static bool same_network(const struct network *a, const struct network *b)
 {
-	return a->family == b->family && a->prefix == b->prefix &&
-	       memcmp(a->address, b->address, sizeof a->address) == 0;
+	return a->first.family == b->first.family && a->prefix == b->prefix &&
+	       memcmp(a->first.octets, b->first.octets, sizeof a->first.octets) == 0;
 }
 
 /* With the mutex held. */
@@ -49,8 +51,7 @@ static void drop_what_is_over(struct bans *bans, int64_t now)
 			drop(bans, i - 1);
 }
 
-bool bans_add(struct bans *bans, const struct config_network *network, int64_t until,
-	      int64_t now)
+bool bans_add(struct bans *bans, const struct network *network, int64_t until, int64_t now)
 {
 	size_t at = 0;
 	bool fits;
@@ -68,7 +69,7 @@ bool bans_add(struct bans *bans, const struct config_network *network, int64_t u
 	return fits;
 }
 
-size_t bans_clear(struct bans *bans, const struct config_network *network, int64_t now)
+size_t bans_clear(struct bans *bans, const struct network *network, int64_t now)
 {
 	size_t before;
 	size_t cleared;

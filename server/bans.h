@@ -12,7 +12,7 @@
 #include "net/peer.h"
 
 struct ban {
-	struct config_network network;
+	struct network network;
 	int64_t until;
 };
 
@@ -25,13 +25,13 @@ struct bans {
 
 MUST_USE bool bans_open(struct bans *bans, size_t cap);
 void bans_close(struct bans *bans);
-bool ban_holds(const struct config_network *network, const struct peer *peer);
+bool ban_holds(const struct network *network, const struct peer *peer);
 
 /* Anew, or with another end. False: there are too many. */
-MUST_USE bool bans_add(struct bans *bans, const struct config_network *network, int64_t until,
+MUST_USE bool bans_add(struct bans *bans, const struct network *network, int64_t until,
 		       int64_t now);
 /* Of this network, NULL = all; how many there were. */
-size_t bans_clear(struct bans *bans, const struct config_network *network, int64_t now);
+size_t bans_clear(struct bans *bans, const struct network *network, int64_t now);
 bool bans_hold(struct bans *bans, const struct peer *peer, int64_t now);
 /* A copy of those that are not over, which the caller frees; NULL: none, or no memory. */
 struct ban *bans_copy(struct bans *bans, int64_t now, size_t *n);

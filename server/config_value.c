@@ -317,7 +317,7 @@ static bool set_network(const struct config_option *option, void *base, const ch
 			struct reason *reason)
 {
 	struct config_networks *list = field_of(option, base);
-	struct config_network network, *grown;
+	struct network network, *grown;
 
 	if (!network_parse(text, &network, reason))
 		return false;

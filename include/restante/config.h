@@ -10,6 +10,7 @@
 
 #include "restante/compiler.h"
 #include "restante/fault.h"
+#include "restante/network.h"
 #include "restante/str.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/restante/restante.conf"
@@ -39,14 +40,8 @@ struct config_backends {
 	size_t count;
 };
 
-struct config_network {
-	int family; /* AF_INET or AF_INET6 */
-	unsigned char address[16];
-	unsigned prefix; /* bits */
-};
-
 struct config_networks {
-	struct config_network *items;
+	struct network *items;
 	size_t n;
 };
 

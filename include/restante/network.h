@@ -17,8 +17,16 @@ struct network {
 	unsigned prefix; /* bits */
 };
 
-/* "192.0.2.0/24", "2001:db8::/32", or one address. False: not that, or bits behind the prefix. */
+/* IPv6's longest with "/128" and NUL fit. */
+#define NETWORK_TEXT_MAX 64
+
+/* "192.0.2.0/24", "2001:db8::/32", or one address. False: not that. */
+MUST_USE bool network_read(struct str text, struct network *network);
+/* Clears the bits behind the prefix; true when none was set. */
+bool network_mask(struct network *network);
+/* Reads one without bits behind its prefix. */
 MUST_USE bool network_parse_text(struct str text, struct network *network);
+void network_format(const struct network *network, char *text, size_t cap);
 bool network_has(const struct network *network, const struct network_address *address);
 
 /* A list, separated by spaces or commas. False: *bad is no network. */

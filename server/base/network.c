@@ -2,6 +2,7 @@
 #include "restante/network.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 #include "base/number.h"
 
@@ -10,16 +11,20 @@ static unsigned family_bits(int family)
 	return family == AF_INET ? 32 : 128;
 }
 
-/* True when no bit behind the prefix is set. */
-static bool rest_is_clear(const struct network *network)
+bool network_mask(struct network *network)
 {
-	for (unsigned bit = network->prefix; bit < family_bits(network->first.family); bit++)
-		if (network->first.octets[bit / 8] & (0x80U >> bit % 8))
-			return false;
-	return true;
+	bool clear = true;
+
+	for (unsigned bit = network->prefix; bit < family_bits(network->first.family); bit++) {
+		unsigned char mask = (unsigned char)(0x80U >> bit % 8);
+
+		clear = clear && (network->first.octets[bit / 8] & mask) == 0;
+		network->first.octets[bit / 8] &= (unsigned char)~mask;
+	}
+	return clear;
 }
 
-bool network_parse_text(struct str text, struct network *network)
+bool network_read(struct str text, struct network *network)
 {
 	const char *slash = text.n == 0 ? NULL : memchr(text.p, '/', text.n);
 	size_t n = slash != NULL ? (size_t)(slash - text.p) : text.n;
@@ -38,7 +43,20 @@ bool network_parse_text(struct str text, struct network *network)
 	if (slash != NULL && !number_parse(str_from(text, n + 1), prefix, &prefix))
 		return false;
 	network->prefix = (unsigned)prefix;
-	return rest_is_clear(network);
+	return true;
+}
+
+bool network_parse_text(struct str text, struct network *network)
+{
+	return network_read(text, network) && network_mask(network);
+}
+
+void network_format(const struct network *network, char *text, size_t cap)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+
+	(void)inet_ntop(network->first.family, network->first.octets, host, sizeof host);
+	(void)snprintf(text, cap, "%s/%u", host, network->prefix);
 }
 
 bool network_has(const struct network *network, const struct network_address *address)

@@ -9,9 +9,9 @@
 
 #include "bans.h"
 
-static struct config_network network(const char *text)
+static struct network network(const char *text)
 {
-	struct config_network made;
+	struct network made;
 	struct reason reason;
 
 	assert_true(network_parse_masked(text, &made, &reason));
@@ -37,7 +37,7 @@ static bool banned(struct bans *bans, const char *text, int64_t now)
 
 static void add(struct bans *bans, const char *text, int64_t until, int64_t now)
 {
-	struct config_network made = network(text);
+	struct network made = network(text);
 
 	assert_true(bans_add(bans, &made, until, now));
 }
@@ -95,7 +95,7 @@ static void ban_ends_with_its_time_and_is_renewed_by_another(void **state)
 
 static void too_many_bans_are_refused_until_some_are_over(void **state)
 {
-	struct config_network third = network("192.0.2.3");
+	struct network third = network("192.0.2.3");
 	struct ban *copy;
 	struct bans bans;
 	size_t n;
@@ -117,7 +117,7 @@ static void too_many_bans_are_refused_until_some_are_over(void **state)
 
 static void clearing_counts_what_was_there(void **state)
 {
-	struct config_network first = network("192.0.2.1");
+	struct network first = network("192.0.2.1");
 	struct bans bans;
 
 	(void)state;

@@ -75,12 +75,12 @@ static void values_reach_the_struct(void **state)
 	assert_true(config->apop);
 	assert_string_equal(config->log_level, "debug");
 	assert_int_equal(config->clear_password_networks.n, 3);
-	assert_int_equal(config->clear_password_networks.items[1].family, AF_INET6);
+	assert_int_equal(config->clear_password_networks.items[1].first.family, AF_INET6);
 	assert_int_equal(config->clear_password_networks.items[2].prefix, 32);
 	assert_int_equal(config->proxy_networks.n, 1);
-	assert_int_equal(config->proxy_networks.items[0].address[3], 1);
+	assert_int_equal(config->proxy_networks.items[0].first.octets[3], 1);
 	assert_int_equal(config->xclient_networks.n, 1);
-	assert_int_equal(config->xclient_networks.items[0].address[3], 2);
+	assert_int_equal(config->xclient_networks.items[0].first.octets[3], 2);
 	assert_int_equal(config->listener_count, 2);
 	assert_true(config->listeners[0].proxy && !config->listeners[1].proxy);
 	assert_string_equal(config->listeners[0].name, "in");
