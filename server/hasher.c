@@ -89,23 +89,22 @@ static struct hasher_source *longest(const struct hashers *hashers)
 static struct login_job *enqueue(struct hashers *hashers, struct login_job *job)
 {
 	struct hasher_source *source = find_source(hashers, &job->source);
-	struct login_job *without = NULL;
+	struct hasher_source *most = NULL;
 
 	if (hashers->queued >= HASHER_QUEUE) {
-		struct hasher_source *most = longest(hashers);
-
-		if (most->n < 2 || (source != NULL && most->n < source->n + 2))
+		most = longest(hashers);
+		if (most == NULL || most->n < 2 || (source != NULL && most->n < source->n + 2))
 			return job;
-		without = take_last(most);
-		hashers->queued--;
 	}
 	if (source == NULL)
 		source = add_source(hashers, &job->source);
 	if (source == NULL)
 		return job;
 	append(source, job);
+	if (most != NULL)
+		return take_last(most);
 	hashers->queued++;
-	return without;
+	return NULL;
 }
 
 static void give_up(struct login_job *job, const char *reason)
