@@ -79,9 +79,9 @@ class Clients(LiveTest):
         self.curl("2", "-X", "DELE", "-I")
         self.assertEqual(self.left(), 2)
 
-    def test_curl_uses_apop_when_offered(self):
+    def test_curl_apop_logs_in(self):
         self.use_apop()
-        got = self.curl("1", "-v", user=f"ann@example.test:{SECRET}")
+        got = self.curl("1", "--login-options", "AUTH=+APOP", user=f"ann@example.test:{SECRET}")
         self.assert_kept(got, MESSAGES[0])
         self.mx.wait_log(r" session .* retrieved=1 ")
 
