@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Measures restante on this machine and prints figures; README.md says what each means.
 
-	tests/bench/bench.py [--build FOLDER] [--quick] hold | maildrop | large | poll | all
+	tests/bench/bench.py [--build FOLDER] [--quick] hold | maildrop | large | poll | attack |
+	                                                   enumerate | all
 
 FOLDER is a build with tests (default: build/release). --quick uses a tenth of everything.
 """
 import argparse
 import hashlib
+import math
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -19,11 +22,14 @@ MIB = 1 << 20
 HEADER = b"Subject: bench\r\n\r\n"
 
 
+BENCHES = ("hold", "maildrop", "large", "poll", "attack", "enumerate")
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=TOP / "build/release", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("what", choices=["hold", "maildrop", "large", "poll", "all"])
+    parser.add_argument("what", choices=[*BENCHES, "all"])
     return parser.parse_args()
 
 
@@ -34,6 +40,7 @@ os.environ.setdefault("RESTANTE", str(BUILD / "admin/restante"))
 sys.path.insert(0, str(TOP / "tests/live"))
 import harness  # noqa: E402 - it reads the two names above
 import wire  # noqa: E402
+import refusals  # noqa: E402
 
 
 def scaled(number):
@@ -270,12 +277,93 @@ def bench_poll():
         ", ".join(f"{mine[0] / bare[0]:.2f}" for mine, bare in zip(ours, ceilings)))
 
 
+class Attackers:
+    """tests/bench/attackers.py: connections from one address, opened again as they are closed."""
+
+    def __init__(self, port, count):
+        self.process = subprocess.Popen(
+            [sys.executable, TOP / "tests/bench/attackers.py", str(port), str(count)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "at it\n"
+
+    def end(self):
+        """What it tells of itself."""
+        return self.process.communicate("")[0].strip()
+
+
+def bench_attack():
+    attackers, readers, seconds = scaled(5000), scaled(500), scaled(10)
+    print(f"attack: a fresh login+STAT+QUIT beside {attackers} connections from one address that "
+          f"guess passwords, and {readers} slow readers; 2 workers")
+    with Server(proxy_networks=["127.0.0.0/8"], login_failure_ms=1000, login_seconds=60,
+                shards=8) as server:
+        port = harness.free_port()
+        server.stop()
+        server.listeners["proxied"] = {"protocol": "pop3", "address": f"127.0.0.1:{port}",
+                                       "proxy": True}
+        server.notices.clear()
+        server.start()
+        server.add_users("fresh", 1)
+        server.fill(server.add_users("reader", readers),
+                    HEADER + (b"y" * 998 + b"\r\n") * (25 * MIB // 1000))
+        server.poll(1, 2, "fresh", "STAT")
+        alone = server.poll(1, seconds, "fresh", "STAT")
+        held = Held(server, "reader", readers, "reader")
+        crowd = Attackers(port, attackers)
+        beside = server.poll(1, seconds, "fresh", "STAT")
+        whole = server.memory()
+        told, alive = crowd.end(), held.end()
+        after = server.poll(1, seconds, "fresh", "STAT")
+    for text, figures in (("alone, before", alone), ("beside them", beside),
+                          ("alone, after", after)):
+        say(f"{text}: p50 / p99 ms (sessions/s, all good)", "%.2f / %.2f (%.0f)" %
+            (figures[1], figures[2], figures[0]))
+    say("attackers", told)
+    say("slow readers still held", alive)
+    say("server with all of them: MiB (PSS)", f"{whole / MIB:.1f}")
+
+
+def kolmogorov_smirnov(a, b):
+    """The greatest distance between two empirical distributions."""
+    a, b, i, j, distance = sorted(a), sorted(b), 0, 0, 0.0
+    while i < len(a) and j < len(b):
+        at = min(a[i], b[j])
+        while i < len(a) and a[i] <= at:
+            i += 1
+        while j < len(b) and b[j] <= at:
+            j += 1
+        distance = max(distance, abs(i / len(a) - j / len(b)))
+    return distance
+
+
+def bench_enumerate():
+    tries = scaled(2000)
+    print(f"enumerate: refused logins of an unknown user and with a wrong password, {tries} each, "
+          "in random order; login_failure_ms = 0, so that the work itself is seen")
+    with Server(login_attempts=100, apop=True, limiter_networks=["127.0.0.0/8"],
+                sasl_mechanisms=refusals.MECHANISMS) as server:
+        server.add_users("known", 1)
+        server.tool("user", "passwd", "known0@example.test", "--password-stdin", stdin=b"right\n")
+        server.tool("user", "apop", "known0@example.test", "--password-stdin", stdin=b"right\n")
+        for mechanism, attempt in refusals.ATTEMPTS.items():
+            order = ["known0", "nobody0"] * tries
+            random.Random(1).shuffle(order)
+            times = {name: [] for name in set(order)}
+            for at in range(0, len(order), 50):
+                with wire.Pop3(server.pop3) as pop3:
+                    for name in order[at:at + 50]:
+                        times[name].append(attempt(pop3, f"{name}@example.test"))
+            distance = kolmogorov_smirnov(times["known0"], times["nobody0"])
+            medians = [statistics.median(times[name]) / 1e6 for name in ("known0", "nobody0")]
+            bound = 1.63 * math.sqrt(2 / tries)  # of equal distributions, 1 % are farther apart
+            say(f"{mechanism}: median wrong / unknown ms; distance (1 % bound)",
+                f"{medians[0]:.2f} / {medians[1]:.2f}; {distance:.3f} ({bound:.3f})")
+
+
 def main():
-    benches = {"hold": bench_hold, "maildrop": bench_maildrop, "large": bench_large,
-               "poll": bench_poll}
-    for name, bench in benches.items():
+    for name in BENCHES:
         if ARGUMENTS.what in (name, "all"):
-            bench()
+            globals()[f"bench_{name}"]()
 
 
 main()
