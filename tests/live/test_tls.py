@@ -310,7 +310,8 @@ class Tls(LiveTest):
                 wire.Pop3(server.pop3s, tls=context, name=f"{'x' * 60}.{number}.test").close()
             if turn == 0:
                 before = server.memory()
-        self.assertLess(server.memory() - before, 4 << 20)
+        # AddressSanitizer keeps what was freed, up to quarantine_size_mb.
+        self.assertLess(server.memory() - before, (64 if harness.SANITIZED else 4) << 20)
 
     def test_garbage_instead_of_hello_is_refused(self):
         server = self.serve_secured()
