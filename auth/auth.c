@@ -186,8 +186,10 @@ static enum auth_verdict ask_for_keys(struct auth_backend *backends, size_t coun
 		asked = true;
 		verdict = backends[i].scram(backends[i].self, request, &known, keys, result,
 					    fault);
-		if (known || verdict == AUTH_UNAVAILABLE)
+		if (known || verdict == AUTH_UNAVAILABLE) {
+			result->backend = backends[i].name;
 			return verdict;
+		}
 	}
 	result->reason = asked ? "unknown-user" : "no-backend-for-scram";
 	return asked ? AUTH_REFUSED : AUTH_UNAVAILABLE;

@@ -61,7 +61,7 @@ class Sasl(LiveTest):
             pop3.ok(b64(plain(ANN, PASSWORD, ANN)))
         with wire.Pop3(self.mx.pop3) as pop3:
             self.assertEqual(pop3.ask(f"AUTH PLAIN {b64(plain(ANN, PASSWORD, 'bob'))}"), REFUSED)
-        self.mx.wait_log(rf' auth-fail .*method=plain reason=other-authzid user="{ANN}"')
+        self.mx.wait_log(rf' auth-fail .*method=plain reason=other-authzid .*user="{ANN}"')
 
     def test_login_logs_in(self):
         with wire.Pop3(self.mx.pop3) as pop3:
@@ -84,7 +84,7 @@ class Sasl(LiveTest):
         with wire.Pop3(self.mx.pop3) as pop3:
             self.assertEqual(self.scram(pop3)[0], REFUSED)
             self.assertEqual(self.scram(pop3, password="other")[0], REFUSED)
-        self.mx.wait_log("method=scram-sha-256 reason=no-scram-keys", 2)
+        self.mx.wait_log("method=scram-sha-256 backend=sql reason=no-scram-keys", 2)
         self.mx.tool("user", "passwd", ANN, "--password-stdin", stdin=b"third\n")
         with wire.Pop3(self.mx.pop3) as pop3:
             self.assertTrue(self.scram(pop3, password="third")[0].startswith(b"+OK"))
@@ -121,7 +121,7 @@ class Sasl(LiveTest):
         self.mx.sql("UPDATE mailbox SET allow_nets = '127.0.0.1/8'")
         with wire.Pop3(self.mx.pop3) as pop3:
             self.assertEqual(pop3.ask(f"AUTH PLAIN {b64(plain(ANN, PASSWORD))}"), REFUSED)
-        self.mx.wait_log("reason=unreadable-networks why=")
+        self.mx.wait_log("reason=unreadable-networks .*why=")
         self.assertIn("127.0.0.1/8", self.mx.tool("check", check=False).stdout)
         refused = self.mx.tool("user", "set", ANN, "allow_nets=127.0.0.1/8", check=False)
         self.assertEqual(refused.returncode, 64, refused.stderr)
@@ -272,7 +272,7 @@ class Sasl(LiveTest):
             pop3.ask("AUTH LOGIN")
             pop3.ask(b64(ANN.encode()))
             pop3.ask(b64(canary.encode()))
-        self.mx.wait_log("method=login reason=bad-password")
+        self.mx.wait_log("method=login .*reason=bad-password")
         log = "\n".join(self.mx.log)
         for secret in (canary, b64(canary.encode()), b64(plain(ANN, canary))):
             self.assertNotIn(secret, log)
@@ -343,7 +343,7 @@ class SaslInTls(LiveTest):
                         continue
                     self.assertTrue(client.good(challenge(line)), line)
                     self.assertTrue(pop3.ask("").startswith(b"+OK"))
-        self.mx.wait_log("method=scram-sha-256-plus reason=bad-binding")
+        self.mx.wait_log("method=scram-sha-256-plus .*reason=bad-binding")
 
     def test_plus_is_offered_inside_tls_only(self):
         offered = "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN"
