@@ -116,7 +116,7 @@ class PamTest(LiveTest):
             return pop3.ask(f"PASS {password}")
 
     def reason(self, server, user):
-        return server.wait_log(rf'auth-fail .*reason=(\S+) .*user="{re.escape(user)}').group(1)
+        return server.wait_log(rf'auth-(?:fail|unavailable) .*reason=(\S+) .*user="{re.escape(user)}').group(1)
 
     def mailboxes(self, server):
         return sorted(row[0] for row in server.sql("SELECT address FROM mailbox"))

@@ -63,7 +63,7 @@ class Try(unittest.TestCase):
         self.assert_left()
 
     def test_interrupt_before_the_fetch_is_no_success(self):
-        status, output = self.interrupt_at("3. A configuration", "--once")
+        status, output = self.interrupt_at("4. The server", "--once")
         self.assertEqual(status, 130, output)
         self.assert_left()
 
