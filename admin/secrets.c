@@ -208,8 +208,9 @@ static int try_password(struct tool *tool, const char *address, const struct pas
 	if (code != EX_OK)
 		return code;
 	/* Trying makes no mailboxes. */
-	if (auth_open(tool->config, tool->accounts, NULL, tool->key, &backends, &fault) !=
-	    AUTH_OK)
+	const struct auth_means means = { .accounts = tool->accounts, .key = tool->key };
+
+	if (auth_open(tool->config, &means, &backends, &fault) != AUTH_OK)
 		return complain(EX_TEMPFAIL, "cannot open the backends: %s", fault.text);
 	enum auth_verdict verdict = auth_verify(backends.backend, backends.count, &request,
 						clock_wall_seconds(), &result, &fault);

@@ -225,24 +225,36 @@ enum auth_verdict auth_provide(struct auth_backend *backends, size_t count, stru
 
 /* --- the configured ones --------------------------------------------------------------------- */
 
+static enum auth_verdict open_sql(const struct auth_means *means, bool quick,
+				  struct auth_backend *backend, struct fault *fault)
+{
+	const struct auth_sql with = {
+		.accounts = means->accounts,
+		.key = means->key,
+		.cache = means->cache,
+		.quick = quick,
+	};
+
+	return auth_sql_open(&with, backend, fault);
+}
+
 static enum auth_verdict open_one(enum config_backend which, const struct config *config,
-				  struct accounts *accounts, const char *accounts_path,
-				  const struct secret_key *key, struct auth_backend *backend,
+				  const struct auth_means *means, struct auth_backend *backend,
 				  struct fault *fault)
 {
 	switch (which) {
 	case CONFIG_SQL:
-		return auth_sql_open(accounts, key, backend, fault);
+		return open_sql(means, false, backend, fault);
 	case CONFIG_PAM:
-		return auth_pam_open(config, accounts, accounts_path, backend, fault);
+		return auth_pam_open(config, means->accounts, means->accounts_path, backend,
+				     fault);
 	case CONFIG_BACKEND_COUNT:
 		break;
 	}
 	return AUTH_UNAVAILABLE;
 }
 
-enum auth_verdict auth_open(const struct config *config, struct accounts *accounts,
-			    const char *accounts_path, const struct secret_key *key,
+enum auth_verdict auth_open(const struct config *config, const struct auth_means *means,
 			    struct auth_backends *backends, struct fault *fault)
 {
 	const struct config_backends *wanted = &config->auth_backends;
@@ -250,14 +262,26 @@ enum auth_verdict auth_open(const struct config *config, struct accounts *accoun
 
 	memset(backends, 0, sizeof *backends);
 	while (verdict == AUTH_OK && backends->count < wanted->count) {
-		verdict = open_one(wanted->order[backends->count], config, accounts,
-				   accounts_path, key, &backends->backend[backends->count],
-				   fault);
+		verdict = open_one(wanted->order[backends->count], config, means,
+				   &backends->backend[backends->count], fault);
 		if (verdict == AUTH_OK)
 			backends->count++;
 	}
 	if (verdict != AUTH_OK)
 		auth_close(backends);
+	return verdict;
+}
+
+enum auth_verdict auth_open_quick(const struct config *config, const struct auth_means *means,
+				  struct auth_backends *backends, struct fault *fault)
+{
+	enum auth_verdict verdict = AUTH_OK;
+
+	memset(backends, 0, sizeof *backends);
+	if (config->auth_backends.order[0] != CONFIG_SQL)
+		return AUTH_OK;
+	verdict = open_sql(means, true, &backends->backend[0], fault);
+	backends->count = verdict == AUTH_OK ? 1 : 0;
 	return verdict;
 }
 

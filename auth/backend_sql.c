@@ -15,15 +15,16 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "restante/auth.h"
+#include "restante/credential_cache.h"
 #include "restante/passwords.h"
 
 #define SECRET_MAX 512
 
 struct sql_backend {
-	struct accounts *accounts;
-	const struct secret_key *key;
+	struct auth_sql with;
 	char dummy[SECRET_MAX]; /* a sealed secret of nobody's, "" without a key */
 };
 
@@ -44,26 +45,56 @@ static enum auth_verdict unavailable(struct auth_result *result, const char *rea
 
 /* --- PASS, PLAIN, LOGIN ---------------------------------------------------------------------- */
 
-/* A password of the row against what is stored; "ok" and AUTH_OK when they match. */
-static enum auth_verdict verify_stored(const struct auth_request *request, const char *stored,
+/*
+ * One password of an account, remembered or by its hash. The quick one looks into the cache alone:
+ * what is not there differs, as far as it can tell.
+ */
+static enum password_verdict check(const struct sql_backend *self,
+				   const struct auth_request *request,
+				   const struct account *account, const char *label,
+				   const char *stored, struct fault *fault)
+{
+	const struct credential credential = { account->id, label, stored, request->secret };
+	struct credential_cache *cache = self->with.cache;
+	enum password_verdict verdict;
+
+	if (cache != NULL && credential_cache_has(cache, &credential, clock_monotonic_ms()))
+		return PASSWORD_MATCHES;
+	if (self->with.quick)
+		return PASSWORD_DIFFERS;
+	verdict = password_verify(stored, str_of(account->address), request->secret, fault);
+	if (cache != NULL && verdict == PASSWORD_MATCHES)
+		credential_cache_add(cache, &credential, clock_monotonic_ms());
+	return verdict;
+}
+
+/* Work in place of a hash that there is none of; a quick answer has nothing to hide. */
+static void burn(const struct sql_backend *self, const struct auth_request *request)
+{
+	if (!self->with.quick)
+		password_burn(request->secret);
+}
+
+/* A password of the row against what is stored; AUTH_OK when they match. */
+static enum auth_verdict verify_stored(const struct sql_backend *self,
+				       const struct auth_request *request, const char *stored,
 				       struct auth_result *result, struct fault *fault)
 {
 	if (stored[0] == '\0') {
-		password_burn(request->secret);
+		burn(self, request);
 		return refuse(result, "no-password");
 	}
-	switch (password_verify(stored, str_of(result->account.address), request->secret,
-				fault)) {
+	switch (check(self, request, &result->account, "", stored, fault)) {
 	case PASSWORD_MATCHES:
 		return AUTH_OK;
 	case PASSWORD_DIFFERS:
 		return refuse(result, "bad-password");
 	case PASSWORD_UNKNOWN_SCHEME:
-		password_burn(request->secret);
+		burn(self, request);
 		return refuse(result, "unknown-scheme");
 	case PASSWORD_MALFORMED:
 	case PASSWORD_UNFIT:
-		password_burn(request->secret);
+		burn(self, request);
 		return refuse(result, "malformed-password");
 	case PASSWORD_UNAVAILABLE:
 		break;
@@ -72,6 +103,7 @@ static enum auth_verdict verify_stored(const struct auth_request *request, const
 }
 
 struct app_search {
+	const struct sql_backend *self;
 	const struct auth_request *request;
 	struct auth_result *result;
 	bool found;
@@ -82,8 +114,8 @@ static bool try_app_password(void *context, const char *label, const char *store
 	struct app_search *search = context;
 	struct fault ignored;
 
-	search->found = password_verify(stored, str_of(search->result->account.address),
-					search->request->secret, &ignored) == PASSWORD_MATCHES;
+	search->found = check(search->self, search->request, &search->result->account, label,
+			      stored, &ignored) == PASSWORD_MATCHES;
 	if (search->found) {
 		size_t n = strlen(label);
 
@@ -98,14 +130,15 @@ static enum auth_verdict verify_pass(const struct sql_backend *self,
 				     const struct account_secrets *secrets,
 				     struct auth_result *result, struct fault *fault)
 {
-	struct app_search search = { request, result, false };
-	enum auth_verdict verdict = verify_stored(request, secrets->password, result, fault);
+	struct app_search search = { self, request, result, false };
+	enum auth_verdict verdict =
+		verify_stored(self, request, secrets->password, result, fault);
 	struct fault trouble;
 
 	if (verdict == AUTH_OK)
 		return verdict;
-	if (app_passwords_visit(self->accounts, &result->account, try_app_password, &search,
-				&trouble) != ACCOUNTS_OK) {
+	if (app_passwords_visit(self->with.accounts, &result->account, try_app_password,
+				&search, &trouble) != ACCOUNTS_OK) {
 		*fault = trouble;
 		return unavailable(result, "accounts-unavailable");
 	}
@@ -129,12 +162,12 @@ static const char *open_apop_secret(const struct sql_backend *self, int64_t acco
 		memcpy(clear, stored + sizeof prefix - 1, *n + 1);
 		return *n == 0 ? "no-apop-secret" : NULL;
 	}
-	if (self->key == NULL) {
+	if (self->with.key == NULL) {
 		fault_set(fault, "mailbox %lld: its APOP secret is sealed and there is no key",
 			  (long long)account);
 		return "no-secret-key";
 	}
-	return secret_open(self->key, account, stored, clear, SECRET_MAX, n, fault)
+	return secret_open(self->with.key, account, stored, clear, SECRET_MAX, n, fault)
 		       ? NULL
 		       : "unreadable-apop-secret";
 }
@@ -249,8 +282,8 @@ static enum auth_verdict sql_scram(void *context, const struct auth_request *req
 		request->method == AUTH_SCRAM_SHA_1 ? SCRAM_SHA_1 : SCRAM_SHA_256;
 	struct account_secrets secrets;
 	struct scram_keys own = { 0 };
-	enum accounts_status found =
-		account_find(self->accounts, request->user, &result->account, &secrets, fault);
+	enum accounts_status found = account_find(self->with.accounts, request->user,
+						  &result->account, &secrets, fault);
 	const char *flaw = found == ACCOUNTS_OK ? account_keys(&secrets, hash, &own, fault)
 						: "unknown-user";
 
@@ -259,7 +292,8 @@ static enum auth_verdict sql_scram(void *context, const struct auth_request *req
 	account_secrets_wipe(&secrets);
 	if (found != ACCOUNTS_OK && found != ACCOUNTS_NOT_FOUND)
 		return unavailable(result, "accounts-unavailable");
-	if (self->key == NULL || !secret_scram_keys(self->key, hash, request->user, keys))
+	if (self->with.key == NULL ||
+	    !secret_scram_keys(self->with.key, hash, request->user, keys))
 		return unavailable(result, "no-secret-key");
 	if (flaw == NULL)
 		*keys = own;
@@ -303,8 +337,8 @@ static enum auth_verdict sql_verify(void *context, const struct auth_request *re
 {
 	const struct sql_backend *self = context;
 	struct account_secrets secrets;
-	enum accounts_status found =
-		account_find(self->accounts, request->user, &result->account, &secrets, fault);
+	enum accounts_status found = account_find(self->with.accounts, request->user,
+						  &result->account, &secrets, fault);
 	enum auth_verdict verdict;
 
 	*known = false;
@@ -327,8 +361,8 @@ static void sql_close(void *context)
 	free(context);
 }
 
-enum auth_verdict auth_sql_open(struct accounts *accounts, const struct secret_key *key,
-				struct auth_backend *backend, struct fault *fault)
+enum auth_verdict auth_sql_open(const struct auth_sql *with, struct auth_backend *backend,
+				struct fault *fault)
 {
 	struct sql_backend *self = calloc(1, sizeof *self);
 
@@ -336,17 +370,16 @@ enum auth_verdict auth_sql_open(struct accounts *accounts, const struct secret_k
 		fault_set(fault, "out of memory");
 		return AUTH_UNAVAILABLE;
 	}
-	self->accounts = accounts;
-	self->key = key;
-	if (key != NULL && !secret_seal(key, NOBODY, STR("nobody's secret"), self->dummy,
-					sizeof self->dummy, fault)) {
+	self->with = *with;
+	if (with->key != NULL && !secret_seal(with->key, NOBODY, STR("nobody's secret"),
+					      self->dummy, sizeof self->dummy, fault)) {
 		free(self);
 		return AUTH_UNAVAILABLE;
 	}
 	*backend = (struct auth_backend){
 		.name = "sql",
 		.verify = sql_verify,
-		.scram = sql_scram,
+		.scram = with->quick ? NULL : sql_scram, /* which may have to make keys */
 		.close = sql_close,
 		.self = self,
 	};

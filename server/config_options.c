@@ -111,6 +111,12 @@ const struct config_option config_options[] = {
 	  .offset = IN_CONFIG(auth_backends), .fixed = true,
 	  .help = "Where users are looked for, in this order; the first that knows one "
 		  "decides." },
+	{ "auth_cache_seconds", OPTION_NUMBER, DEFAULT(AUTH_CACHE_SECONDS), 0, DAY_SECONDS,
+	  .offset = IN_CONFIG(auth_cache_seconds), .fixed = true,
+	  .help = "How long a verified password is remembered, by a MAC of it; 0: never." },
+	{ "auth_cache_entries", OPTION_NUMBER, DEFAULT(AUTH_CACHE_ENTRIES), 0, 100000000,
+	  .offset = IN_CONFIG(auth_cache_entries), .fixed = true,
+	  .help = "So many of them, 40 octets each." },
 	{ "pam_domain", OPTION_DOMAIN, "", .offset = IN_CONFIG(pam_domain), .fixed = true,
 	  .help = "Domain of the system's users: ann is ann@pam_domain; needed by pam." },
 	{ "pam_create_mailbox", OPTION_YES_NO, "no", .words = no_yes,

@@ -153,16 +153,13 @@ static struct login_job *next_job(struct hashers *hashers)
 	return job;
 }
 
-static void verify(struct hasher *hasher, struct login_job *job)
+void login_job_verify(struct login_job *job, struct auth_backends *backends)
 {
-	struct auth_backends *backends = &hasher->backends;
-
 	if (job->work != NULL)
 		job->work(job, backends);
 	else
 		job->verdict = auth_verify(backends->backend, backends->count, &job->request,
 					   clock_wall_seconds(), &job->result, &job->fault);
-	job->done(job);
 }
 
 static void *hasher_main(void *context)
@@ -171,10 +168,12 @@ static void *hasher_main(void *context)
 	struct login_job *job;
 
 	while ((job = next_job(hasher->hashers)) != NULL) {
-		if (atomic_load(&hasher->hashers->refusing))
+		if (atomic_load(&hasher->hashers->refusing)) {
 			give_up(job, "stopping");
-		else
-			verify(hasher, job);
+			continue;
+		}
+		login_job_verify(job, &hasher->backends);
+		job->done(job);
 	}
 	return NULL;
 }
@@ -182,12 +181,18 @@ static void *hasher_main(void *context)
 static bool hasher_prepare(struct hasher *hasher, struct hashers *hashers,
 			   const struct server *server, struct fault *fault)
 {
+	struct auth_means means = {
+		.accounts_path = server->accounts_path,
+		.key = server->key,
+		.cache = server->credentials,
+	};
+
 	hasher->hashers = hashers;
 	if (accounts_open(server->accounts_path, false, &hasher->accounts, fault) !=
 	    ACCOUNTS_OK)
 		return false;
-	if (auth_open(server_config(server), hasher->accounts, server->accounts_path,
-		      server->key, &hasher->backends, fault) == AUTH_OK)
+	means.accounts = hasher->accounts;
+	if (auth_open(server_config(server), &means, &hasher->backends, fault) == AUTH_OK)
 		return true;
 	accounts_close(&hasher->accounts);
 	return false;

@@ -35,6 +35,9 @@ struct login_job {
 	struct login_job *next;
 };
 
+/* The job's work, with these backends: sets its verdict, or its step. */
+void login_job_verify(struct login_job *job, struct auth_backends *backends);
+
 struct hasher {
 	pthread_t thread;
 	struct hashers *hashers;

@@ -69,13 +69,14 @@ static inline struct pop3_connection *pop3_of(struct connection *connection)
 	return (struct pop3_connection *)connection;
 }
 
-/* USER and PASS, or APOP: prepares the verification. */
-enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
-				 struct buf *out);
+/* USER and PASS, or APOP. */
+enum run_status pop3_login_begin(struct worker *worker, struct pop3_connection *c,
+				 const struct pop3_action *action, struct buf *out);
 /* A login from this peer, not yet filled in; NULL: out of memory. Ends with the login. */
 struct login_job *pop3_login_job(struct pop3_connection *c);
-/* Its user is known: it waits, is turned away, or goes on to the hashers. */
-void pop3_login_wait(struct pop3_connection *c);
+/* Its user is known: it is accepted at once, waits, is turned away, or goes on to the hashers. */
+enum run_status pop3_login_go(struct worker *worker, struct pop3_connection *c,
+			      struct buf *out);
 /* Begins a log line about a login that came to nothing; the reason and the user are to follow. */
 void pop3_log_failure_begin(const struct pop3_connection *c, struct log_line *line,
 			    enum log_level level, const char *event, const char *method);
@@ -101,10 +102,11 @@ void pop3_note_login(const struct pop3_connection *c);
 /* What AUTH offers on this connection as it is now. */
 void pop3_sasl_offer(const struct pop3_connection *c, struct pop3_policy *policy);
 /* AUTH, or a response. */
-enum run_status pop3_sasl_step(struct pop3_connection *c, const struct pop3_action *action,
-			       struct buf *out);
+enum run_status pop3_sasl_step(struct worker *worker, struct pop3_connection *c,
+			       const struct pop3_action *action, struct buf *out);
 /* Back from a hasher with a challenge. */
-enum run_status pop3_sasl_continue(struct pop3_connection *c, struct buf *out);
+enum run_status pop3_sasl_continue(struct worker *worker, struct pop3_connection *c,
+				   struct buf *out);
 /* The client cancelled, or sent what is no response. */
 void pop3_sasl_over(struct pop3_connection *c);
 void pop3_lend_line(struct pop3_connection *c);

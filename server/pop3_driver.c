@@ -282,9 +282,9 @@ static enum run_status perform(struct worker *worker, struct pop3_connection *c,
 	case POP3_NEED_INPUT:
 		break;
 	case POP3_LOGIN:
-		return pop3_login_begin(c, action, out);
+		return pop3_login_begin(worker, c, action, out);
 	case POP3_SASL:
-		return pop3_sasl_step(c, action, out);
+		return pop3_sasl_step(worker, c, action, out);
 	case POP3_SASL_OVER:
 		pop3_sasl_over(c);
 		break;

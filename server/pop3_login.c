@@ -63,7 +63,7 @@ static void verified(struct login_job *job)
 		    c->command_at + server_config(server)->login_failure_ms, NULL);
 }
 
-void pop3_login_wait(struct pop3_connection *c)
+static void look_at_limits(struct pop3_connection *c)
 {
 	int64_t ms = pop3_limit_ask(c, c->login->request.user);
 
@@ -94,8 +94,8 @@ struct login_job *pop3_login_job(struct pop3_connection *c)
 	return job;
 }
 
-enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_action *action,
-				 struct buf *out)
+enum run_status pop3_login_begin(struct worker *worker, struct pop3_connection *c,
+				 const struct pop3_action *action, struct buf *out)
 {
 	struct login_job *job = pop3_login_job(c);
 
@@ -107,8 +107,7 @@ enum run_status pop3_login_begin(struct pop3_connection *c, const struct pop3_ac
 	job->request.user = action->user;
 	job->request.secret = action->secret;
 	job->request.challenge = action->challenge;
-	pop3_login_wait(c);
-	return RUN_PARK;
+	return pop3_login_go(worker, c, out);
 }
 
 void pop3_login_park(struct pop3_connection *c)
@@ -346,6 +345,34 @@ static enum run_status accept_login(struct worker *worker, struct pop3_connectio
 	return take_lock(worker, c, out);
 }
 
+/* Remembered, or told at no cost: then no hasher is needed. */
+static bool accepted_at_once(struct worker *worker, struct login_job *job)
+{
+	if (worker->quick.count == 0)
+		return false;
+	login_job_verify(job, &worker->quick);
+	if (job->sasl != NULL)
+		take_verdict(job);
+	if (job->verdict == AUTH_OK)
+		return true;
+	/* As if nobody had asked yet. */
+	if (job->sasl != NULL)
+		job->step = SASL_WORK;
+	memset(&job->result, 0, sizeof job->result);
+	job->fault.text[0] = '\0';
+	return false;
+}
+
+enum run_status pop3_login_go(struct worker *worker, struct pop3_connection *c, struct buf *out)
+{
+	look_at_limits(c);
+	if (c->phase != LOGIN_VERIFYING || !accepted_at_once(worker, c->login))
+		return RUN_PARK;
+	atomic_fetch_add(&c->base.server->quick_logins, 1);
+	pop3_limit_succeeded(c, c->login->request.user);
+	return accept_login(worker, c, out);
+}
+
 enum run_status pop3_login_continue(struct worker *worker, struct pop3_connection *c,
 				    struct buf *out)
 {
@@ -361,7 +388,7 @@ enum run_status pop3_login_continue(struct worker *worker, struct pop3_connectio
 		return take_lock(worker, c, out);
 	case LOGIN_CHALLENGED:
 		end_job(c);
-		return pop3_sasl_continue(c, out);
+		return pop3_sasl_continue(worker, c, out);
 	case LOGIN_NONE:
 	case LOGIN_DECIDED:
 	case LOGIN_VERIFYING:

@@ -64,7 +64,8 @@ static void work(struct login_job *job, struct auth_backends *backends)
 }
 
 /* A step that is the worker's own to take further. */
-static enum run_status carry_on(struct pop3_connection *c, enum sasl_step step, struct buf *out)
+static enum run_status carry_on(struct worker *worker, struct pop3_connection *c,
+				enum sasl_step step, struct buf *out)
 {
 	struct login_job *job;
 
@@ -84,26 +85,27 @@ static enum run_status carry_on(struct pop3_connection *c, enum sasl_step step, 
 	job->request.user = sasl_user(c->sasl);
 	job->request.secret = sasl_password(c->sasl);
 	if (step == SASL_WORK)
-		pop3_login_wait(c);
-	else
-		c->phase = LOGIN_DECIDED;
+		return pop3_login_go(worker, c, out);
+	c->phase = LOGIN_DECIDED;
 	return RUN_PARK;
 }
 
-enum run_status pop3_sasl_step(struct pop3_connection *c, const struct pop3_action *action,
-			       struct buf *out)
+enum run_status pop3_sasl_step(struct worker *worker, struct pop3_connection *c,
+			       const struct pop3_action *action, struct buf *out)
 {
 	if (action->begins && !open_exchange(c, action->mechanism)) {
 		pop3_report_login(&c->machine, POP3_TEMPORARY, 0, 0, NULL, out);
 		return RUN_NEED_INPUT;
 	}
-	return carry_on(c, sasl_respond(c->sasl, action->has_response ? &action->secret : NULL),
+	return carry_on(worker, c,
+			sasl_respond(c->sasl, action->has_response ? &action->secret : NULL),
 			out);
 }
 
-enum run_status pop3_sasl_continue(struct pop3_connection *c, struct buf *out)
+enum run_status pop3_sasl_continue(struct worker *worker, struct pop3_connection *c,
+				   struct buf *out)
 {
-	return carry_on(c, SASL_CHALLENGE, out);
+	return carry_on(worker, c, SASL_CHALLENGE, out);
 }
 
 /* No auth-fail: nothing has been tried that could have been right. */

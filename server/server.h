@@ -15,6 +15,7 @@
 #include "net/tls.h"
 #include "refusal.h"
 #include "restante/config.h"
+#include "restante/credential_cache.h"
 #include "restante/passwords.h"
 #include "restante/store.h"
 #include "table.h"
@@ -25,7 +26,8 @@ struct server {
 	_Atomic(const struct config *) config;
 	struct store *store;
 	struct secret_key *key;
-	struct tls_server *tls;           /* NULL = none is offered */
+	struct credential_cache *credentials; /* NULL = no password is remembered */
+	struct tls_server *tls;               /* NULL = none is offered */
 	_Atomic int64_t certificates_day; /* when their ends were looked at; days since 1970 */
 	char accounts_path[4096];
 	struct listeners listeners;
@@ -39,7 +41,8 @@ struct server {
 	atomic_uint auth_lines;      /* long lines of AUTH on their way */
 	atomic_bool draining;
 	struct refusals refusals;
-	_Atomic uint64_t accepted, logins, failed_logins, limited_logins, delivered;
+	_Atomic uint64_t accepted, logins, quick_logins, failed_logins, limited_logins,
+		delivered;
 	int64_t started; /* seconds since 1970 */
 };
 

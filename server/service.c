@@ -171,6 +171,19 @@ static bool set_up_shared(struct server *server, const struct config *config,
 	return good;
 }
 
+static bool open_credentials(struct server *server, const struct config *config,
+			     struct fault *fault)
+{
+	if (config->auth_cache_seconds == 0 || config->auth_cache_entries == 0)
+		return true;
+	server->credentials =
+		credential_cache_new(config->auth_cache_entries, config->auth_cache_seconds);
+	if (server->credentials == NULL)
+		fault_set(fault, "no memory for auth_cache_entries = %u",
+			  config->auth_cache_entries);
+	return server->credentials != NULL;
+}
+
 static bool start_log(struct fault *fault)
 {
 	if (log_start())
@@ -237,7 +250,8 @@ static bool start_all(struct service *s, const struct config *config, struct fau
 	housekeeping.accounts_path = server->accounts_path;
 	housekeeping.each_round = certificates_look;
 	housekeeping.context = server;
-	return set_up_shared(server, config, connections, fault) && start_log(fault) &&
+	return set_up_shared(server, config, connections, fault) &&
+	       open_credentials(server, config, fault) && start_log(fault) &&
 	       hashers_start(&server->hashers, server, config->hashers, fault) &&
 	       pool_start(&s->pool, server, workers, fault) &&
 	       start_control(s, config, fault) &&
@@ -269,6 +283,7 @@ static void take_down(struct service *s)
 	admission_close(&server->deliveries);
 	poller_close(&server->poller);
 	tls_server_close(&server->tls);
+	credential_cache_free(&server->credentials);
 	secret_key_close(&server->key);
 }
 

@@ -120,6 +120,7 @@ static void status(void *context, control_figure *row, void *to)
 	figure(row, to, "accepted", atomic_load(&server->accepted));
 	figure(row, to, "refused", atomic_load(&server->refusals.all));
 	figure(row, to, "logins", atomic_load(&server->logins));
+	figure(row, to, "quick-logins", atomic_load(&server->quick_logins));
 	figure(row, to, "failed-logins", atomic_load(&server->failed_logins));
 	figure(row, to, "limited-logins", atomic_load(&server->limited_logins));
 	figure(row, to, "delivered", atomic_load(&server->delivered));

@@ -21,11 +21,24 @@ static void *worker_main(void *context)
 static void worker_release(struct worker *worker)
 {
 	store_reader_close(&worker->reader);
+	auth_close(&worker->quick);
 	accounts_close(&worker->accounts);
 	free(worker->targets);
 	free(worker->in);
 	free(worker->out);
 	free(worker->body);
+}
+
+static bool open_accounts(struct worker *worker, struct fault *fault)
+{
+	const struct server *server = worker->server;
+	struct auth_means means = { .key = server->key, .cache = server->credentials };
+
+	if (accounts_open(server->accounts_path, false, &worker->accounts, fault) !=
+	    ACCOUNTS_OK)
+		return false;
+	means.accounts = worker->accounts;
+	return auth_open_quick(server_config(server), &means, &worker->quick, fault) == AUTH_OK;
 }
 
 static bool worker_prepare(struct worker *worker, struct server *server, struct fault *fault)
@@ -41,8 +54,7 @@ static bool worker_prepare(struct worker *worker, struct server *server, struct 
 		return false;
 	}
 	return store_reader_open(server->store, &worker->reader, fault) == STORE_OK &&
-	       accounts_open(server->accounts_path, false, &worker->accounts, fault) ==
-		       ACCOUNTS_OK;
+	       open_accounts(worker, fault);
 }
 
 /*

@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 #include "connection.h"
-#include "restante/accounts.h"
+#include "restante/auth.h"
 
 #define WORKER_INPUT LMTP_READ_OCTETS
 #define WORKER_OUTPUT OUTPUT_BACKLOG
@@ -18,6 +18,7 @@ struct worker {
 	pthread_t thread;
 	struct store_reader *reader;
 	struct accounts *accounts;
+	struct auth_backends quick;         /* over `accounts`: what needs no hasher */
 	const struct config *postmaster_of; /* whose postmaster `accounts` knows */
 	struct recipient_targets *targets;  /* scratch: too large for a stack */
 	char *in, *out, *body; /* scratch for the turn: WORKER_INPUT, _OUTPUT, _OUTPUT */

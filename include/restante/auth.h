@@ -1,6 +1,7 @@
 /*
  * Authentication: is this who they say. Slow on purpose (password hashes): called by hashers and
- * the tool, never by a worker. Backends behind one vtable; the first that knows the user decides.
+ * the tool. Only what auth_open_quick opens is for a worker. Backends behind one vtable; the first
+ * that knows the user decides.
  */
 #ifndef RESTANTE_AUTH_H
 #define RESTANTE_AUTH_H
@@ -11,10 +12,11 @@
 
 #define AUTH_BACKENDS_MAX 2
 
+/* Memory that nobody has written to lets nobody in. */
 enum auth_verdict {
-	AUTH_OK,
-	AUTH_REFUSED, /* unknown user, wrong password, not allowed: the client hears one text */
 	AUTH_UNAVAILABLE, /* cannot tell now: [SYS/TEMP], never counted as a failure */
+	AUTH_REFUSED, /* unknown user, wrong password, not allowed: the client hears one text */
+	AUTH_OK,
 	AUTH_VERDICT_COUNT
 };
 
@@ -72,10 +74,20 @@ struct auth_backend {
 				   struct fault *fault);
 };
 
-/* The `sql` backend over an accounts connection and a key (both borrowed), for one thread. */
+/*
+ * The `sql` backend, for one thread. Everything is borrowed; without a key there is no APOP and no
+ * SCRAM, without a cache no password is remembered.
+ */
 struct secret_key;
-MUST_USE enum auth_verdict auth_sql_open(struct accounts *accounts,
-					 const struct secret_key *key,
+struct credential_cache;
+struct auth_sql {
+	struct accounts *accounts;
+	const struct secret_key *key;
+	struct credential_cache *cache;
+	/* Never slow: AUTH_OK is to be trusted, and anything else means nothing at all. */
+	bool quick;
+};
+MUST_USE enum auth_verdict auth_sql_open(const struct auth_sql *with,
 					 struct auth_backend *backend, struct fault *fault);
 
 /*
@@ -94,9 +106,23 @@ struct auth_backends {
 	struct auth_backend backend[AUTH_BACKENDS_MAX];
 	size_t count;
 };
-MUST_USE enum auth_verdict auth_open(const struct config *config, struct accounts *accounts,
-				     const char *accounts_path, const struct secret_key *key,
+struct auth_means {
+	struct accounts *accounts;
+	const char *accounts_path; /* NULL = nothing is written */
+	const struct secret_key *key;
+	struct credential_cache *cache;
+};
+MUST_USE enum auth_verdict auth_open(const struct config *config,
+				     const struct auth_means *means,
 				     struct auth_backends *backends, struct fault *fault);
+/*
+ * What a worker may ask before it turns to a hasher: passwords that are remembered, and digests
+ * that cost nothing. Only AUTH_OK is an answer. None at all where another backend than `sql` is
+ * asked first, as its users are its own.
+ */
+MUST_USE enum auth_verdict auth_open_quick(const struct config *config,
+					   const struct auth_means *means,
+					   struct auth_backends *backends, struct fault *fault);
 void auth_close(struct auth_backends *backends);
 
 /*

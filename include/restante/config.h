@@ -90,6 +90,8 @@ struct config {
 	struct config_networks clear_password_networks; /* beside loopback and unix sockets */
 
 	struct config_backends auth_backends;
+	unsigned auth_cache_seconds; /* 0 = no password is remembered */
+	unsigned auth_cache_entries;
 	char *pam_domain; /* the system user "ann" is ann@pam_domain; never "" with CONFIG_PAM */
 	char *pam_socket;  /* of restante-pam */
 	char *pam_service; /* a file's name in /etc/pam.d */

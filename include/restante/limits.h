@@ -130,6 +130,10 @@
 #define TAKEOVER_IDLE_MARKED_SECONDS 600 /* ... and one with marks */
 
 /* --- failed logins (server/limiter.h) ------------------------------------------------------- */
+/* Longer than a client waits between two polls, shorter than anybody keeps a stolen session. */
+#define AUTH_CACHE_SECONDS 600
+/* Of 40 octets. A server whose users are more and poll more often says so. */
+#define AUTH_CACHE_ENTRIES 131072
 #define LIMITER_FAILURES 5             /* so many cost nothing: a person's typing errors */
 #define LIMITER_DELAY_SECONDS 10       /* the longest wait: clients wait longer for an answer */
 #define LIMITER_STEP_MILLISECONDS 1000 /* the first wait; each failure doubles it */

@@ -30,13 +30,11 @@ static int room_open(void **state)
 		return -1;
 	room->f = f;
 	*state = room;
-	return secret_key_create(room->f->key_path, &room->f->fault) &&
-			       secret_key_open(room->f->key_path, &room->key,
-					       &room->f->fault) &&
-			       auth_sql_open(room->f->accounts, room->key, &room->backend,
-					     &room->f->fault) == AUTH_OK
-		       ? 0
-		       : -1;
+	if (!secret_key_create(room->f->key_path, &room->f->fault) ||
+	    !secret_key_open(room->f->key_path, &room->key, &room->f->fault))
+		return -1;
+	const struct auth_sql with = { .accounts = room->f->accounts, .key = room->key };
+	return auth_sql_open(&with, &room->backend, &room->f->fault) == AUTH_OK ? 0 : -1;
 }
 
 static int room_close(void **state)
@@ -278,8 +276,8 @@ static void sealed_secret_without_a_key_refused(void **state)
 					STR(CHALLENGE) };
 
 	populate(room);
-	assert_int_equal(auth_sql_open(room->f->accounts, NULL, &keyless, &room->f->fault),
-			 AUTH_OK);
+	const struct auth_sql with = { .accounts = room->f->accounts };
+	assert_int_equal(auth_sql_open(&with, &keyless, &room->f->fault), AUTH_OK);
 	assert_int_equal(auth_verify(&keyless, 1, &request, NOW, &result, &room->f->fault),
 			 AUTH_OK);
 	seal_all(room);

@@ -92,8 +92,9 @@ static int room_close(void **state)
 static void open_backends(struct room *room)
 {
 	auth_close(&room->backends);
-	assert_int_equal(auth_open(&room->config, room->f->accounts, room->f->path, NULL,
-				   &room->backends, &room->f->fault),
+	const struct auth_means means = { .accounts = room->f->accounts,
+					  .accounts_path = room->f->path };
+	assert_int_equal(auth_open(&room->config, &means, &room->backends, &room->f->fault),
 			 AUTH_OK);
 	assert_int_equal(room->backends.count, room->config.auth_backends.count);
 }

@@ -39,11 +39,10 @@ void accounts_close(struct accounts **accounts)
 	*accounts = NULL;
 }
 
-enum auth_verdict auth_open(const struct config *config, struct accounts *accounts,
-			    const char *accounts_path, const struct secret_key *key,
+enum auth_verdict auth_open(const struct config *config, const struct auth_means *means,
 			    struct auth_backends *backends, struct fault *fault)
 {
-	(void)config, (void)accounts, (void)accounts_path, (void)key, (void)fault;
+	(void)config, (void)means, (void)fault;
 	backends->count = 0;
 	return AUTH_OK;
 }

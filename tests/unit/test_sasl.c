@@ -34,9 +34,10 @@ static int room_open(void **state)
 	room->f = f;
 	*state = room;
 	if (!secret_key_create(room->f->key_path, &room->f->fault) ||
-	    !secret_key_open(room->f->key_path, &room->key, &room->f->fault) ||
-	    auth_sql_open(room->f->accounts, room->key, &room->backend, &room->f->fault) !=
-		    AUTH_OK)
+	    !secret_key_open(room->f->key_path, &room->key, &room->f->fault))
+		return -1;
+	const struct auth_sql with = { .accounts = room->f->accounts, .key = room->key };
+	if (auth_sql_open(&with, &room->backend, &room->f->fault) != AUTH_OK)
 		return -1;
 	add_domain(room->f, "example.org");
 	return 0;
