@@ -133,7 +133,6 @@ static void admit(struct acceptor *a, const struct acceptor_listener *listener, 
 	}
 	if (!listener->proxy && !exempt && turned_away(a, fd, &peer))
 		return;
-	stream_prepare(fd, listener->tcp);
 	refusal = no_room(a, listener, listener->proxy ? NULL : &peer, exempt);
 	if (refusal != NULL) {
 		refuse(a, fd, listener, &peer, refusal);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config_address.h"
 #include "inherited.h"
+#include "net/stream.h"
 #include "privilege.h"
 
 /* The kernel cuts it to net.core.somaxconn. */
@@ -103,6 +104,8 @@ static bool add(struct listeners *listeners, const struct listener *one, struct 
 		return false;
 	}
 	listeners->items = grown;
+	if (one->tcp)
+		stream_prepare_listener(one->fd);
 	grown[listeners->n] = *one;
 	describe(one->fd, grown[listeners->n].address, sizeof grown->address);
 	log_begin(&line, LOG_LEVEL_NOTICE, "listening");

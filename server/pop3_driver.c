@@ -58,9 +58,10 @@ static void start(struct connection *connection, struct buf *out)
 	struct pop3_connection *c = pop3_of(connection);
 	const struct config *config = server_config(connection->server);
 	char text[POP3_CHALLENGE_MAX];
-	struct str challenge = make_challenge(connection->server, text, sizeof text);
+	struct str challenge =
+		config->apop ? make_challenge(connection->server, text, sizeof text) : STR("");
 	struct pop3_policy policy = {
-		.apop = config->apop && challenge.n > 0,
+		.apop = challenge.n > 0,
 		.clear_password = connection->clear_password,
 		.stls = connection->tls_offered,
 		.secure = connection->secure,

@@ -31,6 +31,11 @@
 #define PREFIX_MAX 64
 /* How long a reader is waited for, in all, once the log is being stopped. */
 #define STOP_WAIT_MS 2000
+/*
+ * How long the thread waits for company of a first line. Waking it for each line would cost a busy
+ * server more than the line itself.
+ */
+#define LINGER_NANOSECONDS 10000000
 
 struct record {
 	struct timespec when;
@@ -43,6 +48,7 @@ static struct {
 	pthread_cond_t filled;
 	pthread_t thread;
 	bool running;  /* the thread takes lines out */
+	bool idle;     /* it waits for a first line; else it looks again by itself */
 	bool stopping; /* it ends when the ring is empty */
 	char *octets;
 	size_t first, n;
@@ -220,6 +226,33 @@ static void take_dropped(struct record *record, char *to)
 	memcpy(to, line.memory, record->n);
 }
 
+static bool worth_writing(void)
+{
+	return ring.stopping || ring.dropped > 0 || ring.n >= RING_OCTETS / 2;
+}
+
+/* Under ring.lock. */
+static void wait_for_lines(void)
+{
+	struct timespec until;
+	int waited = 0;
+
+	while (ring.n == 0 && !worth_writing()) {
+		ring.idle = true;
+		pthread_cond_wait(&ring.filled, &ring.lock);
+	}
+	ring.idle = false;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += LINGER_NANOSECONDS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	while (!worth_writing() && waited == 0)
+		waited = pthread_cond_clockwait(&ring.filled, &ring.lock, CLOCK_MONOTONIC,
+						&until);
+}
+
 enum taken { TAKEN_LINE, TAKEN_NOTHING, TAKEN_END };
 
 /* The next line out of the ring; with `wait` it comes back empty-handed only to end. */
@@ -228,8 +261,8 @@ static enum taken ring_next(bool wait, struct record *record, char *line)
 	enum taken taken = TAKEN_LINE;
 
 	pthread_mutex_lock(&ring.lock);
-	while (wait && ring.n == 0 && ring.dropped == 0 && !ring.stopping)
-		pthread_cond_wait(&ring.filled, &ring.lock);
+	if (wait)
+		wait_for_lines();
 	if (ring.n > 0) {
 		ring_take(record, sizeof *record);
 		ring_take(line, record->n);
@@ -317,7 +350,8 @@ static bool hand_over(const struct record *record, const char *line)
 	} else if (running) {
 		ring_put(record, sizeof *record);
 		ring_put(line, record->n);
-		pthread_cond_signal(&ring.filled);
+		if (ring.idle || worth_writing())
+			pthread_cond_signal(&ring.filled);
 	}
 	pthread_mutex_unlock(&ring.lock);
 	return running;

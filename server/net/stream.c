@@ -71,10 +71,8 @@ static void option(int fd, int level, int name, int value)
 	(void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-void stream_prepare(int fd, bool tcp)
+void stream_prepare_listener(int fd)
 {
-	if (!tcp)
-		return;
 	option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);

@@ -31,10 +31,11 @@ MUST_USE enum stream_status stream_write(struct stream stream, struct str *from)
 /* Octets that the kernel still holds for the peer; 0 when it cannot tell. */
 size_t stream_unsent(int fd);
 /*
- * What every accepted connection gets: TCP_NODELAY (an answer is one write), and keepalive that
- * finds a dead peer in three minutes. No TCP_USER_TIMEOUT: it would take the place of keepalive's
- * own count (tcp(7)), and a short one kills live slow readers. Who takes no octets is the sweep's.
+ * What every accepted connection has from its TCP listener, which Linux lets it inherit: TCP_NODELAY
+ * (an answer is one write), and keepalive that finds a dead peer in three minutes. No
+ * TCP_USER_TIMEOUT: it would take the place of keepalive's own count (tcp(7)), and a short one kills
+ * live slow readers. Who takes no octets is the sweep's.
  */
-void stream_prepare(int fd, bool tcp);
+void stream_prepare_listener(int fd);
 
 #endif

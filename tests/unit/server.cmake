@@ -7,7 +7,7 @@ target_compile_definitions(test_config PRIVATE
 	CONFIG_EXAMPLE_FILE="${PROJECT_SOURCE_DIR}/server/config_example.conf")
 unit_test(config_address restante_config restante_base)
 unit_test(unix_socket restante_startup)
-unit_test(listener restante_startup)
+unit_test(listener restante_startup restante_net)
 unit_test(notify restante_startup)
 unit_test(privilege restante_startup)
 

@@ -20,13 +20,33 @@ static int value_of(int fd, int level, int name)
 	return value;
 }
 
-static void prepare_tcp_lets_keepalive_find_dead_peers(void **state)
+/* A connection that a prepared listener accepts. */
+static int accepted(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd;
+
+	stream_prepare_listener(listener);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&address, len), 0);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	close(client);
+	close(listener);
+	return fd;
+}
+
+static void accepted_have_keepalive_that_finds_dead_peers(void **state)
+{
+	int fd = accepted();
 
 	(void)state;
 	assert_true(fd >= 0);
-	stream_prepare(fd, true);
 	assert_true(value_of(fd, IPPROTO_TCP, TCP_NODELAY));
 	assert_true(value_of(fd, SOL_SOCKET, SO_KEEPALIVE));
 	assert_int_equal(value_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
@@ -40,7 +60,7 @@ static void prepare_tcp_lets_keepalive_find_dead_peers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(prepare_tcp_lets_keepalive_find_dead_peers),
+		cmocka_unit_test(accepted_have_keepalive_that_finds_dead_peers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
