@@ -175,18 +175,17 @@ static void do_octets(struct worker *worker, struct pop3_connection *c,
 {
 	struct pop3_mailbox *mailbox = c->mailbox;
 	struct fault fault = { "" };
+	char *to = action->verbatim ? out->p + out->n : worker->body;
 	size_t n = 0;
-	enum store_status status =
-		message_read(worker->reader, mailbox->maildrop, &mailbox->message,
-			     action->offset, worker->body,
-			     action->max < WORKER_OUTPUT ? action->max : WORKER_OUTPUT, &n,
-			     &fault);
+	enum store_status status = message_read(
+		worker->reader, mailbox->maildrop, &mailbox->message, action->offset, to,
+		action->max < WORKER_OUTPUT ? action->max : WORKER_OUTPUT, &n, &fault);
 
 	c->broken = status != STORE_OK;
 	if (status != STORE_OK)
 		pop3_log_trouble(c, "message-trouble", &fault);
 	pop3_report_octets(&c->machine, status == STORE_OK ? POP3_DONE : POP3_BROKEN,
-			   (struct str){ worker->body, n }, out);
+			   (struct str){ to, n }, out);
 	/* TOP may have sent less than was read for it. */
 	if (pop3_message_sent(&c->machine)) {
 		mailbox->retrieved++;

@@ -270,7 +270,9 @@ void turn_run(struct worker *worker, struct connection *c)
 	worker->octets = TURN_OCTETS;
 	atomic_store(&c->resting, false);
 	secret = c->protocol->logs_in && !atomic_load(&c->logged_in);
+	store_reader_hold(worker->reader);
 	pass = whole_turn(worker, c);
+	store_reader_rest(worker->reader);
 	/* What came before the login may have been a password. */
 	if (secret)
 		explicit_bzero(worker->in, c->protocol->read_size);

@@ -7,6 +7,7 @@
 #include "sql/database_private.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -168,14 +169,26 @@ static int harden(sqlite3 *db)
 }
 
 /*
+ * Once, before SQLite wakes up: it need not count its memory, which costs all threads one mutex
+ * for every allocation. It refuses where somebody was here before us, and counts on.
+ */
+static void configure_library(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+/*
  * The connection alone, nothing read yet. Opening for reading asks for writing too: the index of
  * the log is shared memory that readers write; SQLite falls back where the file forbids it.
  */
 enum database_status database_connect(const char *path, sqlite3 **db, struct fault *fault)
 {
-	int code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum database_status status;
+	int code;
 
+	(void)pthread_once(&once, configure_library);
+	code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_extended_result_codes(*db, 1);
 		code = sqlite3_busy_timeout(*db, BUSY_MILLISECONDS);

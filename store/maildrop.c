@@ -167,7 +167,8 @@ static void learn(struct maildrop *maildrop, uint64_t msgno, uint64_t uid)
 
 /* A listing statement with its first row not yet stepped to, inside one read transaction. */
 struct slice {
-	sqlite3_stmt *change; /* holds the transaction */
+	struct store_reader *reader;
+	struct reader_shard *shard;
 	sqlite3_stmt *list;
 	bool unchanged;
 	uint64_t from;   /* uid */
@@ -179,30 +180,29 @@ struct slice {
 static void slice_end(struct slice *slice)
 {
 	statement_reset(slice->list);
-	statement_reset(slice->change);
+	reader_looked(slice->reader, slice->shard);
+	if (slice->used_up)
+		reader_let_go(slice->reader);
 }
 
 /* From message `msgno` on, at most `limit` messages. */
-static enum store_status slice_begin(struct reader_shard *shard,
+static enum store_status slice_begin(struct store_reader *reader,
 				     const struct maildrop *maildrop, uint64_t msgno,
 				     uint64_t limit, struct slice *slice, struct fault *fault)
 {
+	struct reader_shard *shard = &reader->shards[maildrop->key.shard];
 	struct place place = maildrop_place(maildrop, msgno);
-	enum store_status status;
+	uint64_t change;
+	enum store_status status =
+		reader_look(reader, shard, maildrop->mailbox, &change, fault);
 
-	*slice = (struct slice){ .change = shard->stmt[R_CHANGE],
-				 .list = shard->stmt[R_LIST_LIVE],
-				 .from = place.uid,
-				 .at = place };
-	bind_u64(slice->change, 1, maildrop->mailbox);
-	status = statement_row(slice->change, fault);
-	if (status != STORE_OK) {
-		slice_end(slice);
+	*slice = (struct slice){
+		.reader = reader, .shard = shard, .from = place.uid, .at = place
+	};
+	if (status != STORE_OK)
 		return status;
-	}
-	slice->unchanged = column_u64(slice->change, 0) == maildrop->change;
-	if (!slice->unchanged)
-		slice->list = shard->stmt[R_LIST_SNAPSHOT];
+	slice->unchanged = change == maildrop->change;
+	slice->list = shard->stmt[slice->unchanged ? R_LIST_LIVE : R_LIST_SNAPSHOT];
 	bind_u64(slice->list, 1, maildrop->mailbox);
 	bind_u64(slice->list, 2, place.uid);
 	bind_u64(slice->list, 3, maildrop->uidnext);
@@ -249,14 +249,14 @@ static enum store_status missing(const struct maildrop *maildrop, uint64_t msgno
 }
 
 /* Reads message `msgno` in read transactions of its own: one, as a rule. */
-static enum store_status read_one(struct reader_shard *shard, struct maildrop *maildrop,
+static enum store_status read_one(struct store_reader *reader, struct maildrop *maildrop,
 				  uint64_t msgno, struct message *message, struct fault *fault)
 {
 	struct slice slice;
 	enum store_status status;
 
 	do {
-		status = slice_begin(shard, maildrop, msgno, 1, &slice, fault);
+		status = slice_begin(reader, maildrop, msgno, 1, &slice, fault);
 		if (status != STORE_OK)
 			break;
 		status = slice_step(&slice, maildrop, msgno, fault);
@@ -271,7 +271,7 @@ static enum store_status read_one(struct reader_shard *shard, struct maildrop *m
 }
 
 /* Walks to the anchors before `msgno` that are not known yet, a read transaction for each. */
-static enum store_status walk(struct reader_shard *shard, struct maildrop *maildrop,
+static enum store_status walk(struct store_reader *reader, struct maildrop *maildrop,
 			      uint64_t msgno, struct message *scratch, struct fault *fault)
 {
 	enum store_status status = STORE_OK;
@@ -281,7 +281,7 @@ static enum store_status walk(struct reader_shard *shard, struct maildrop *maild
 		size_t anchors = maildrop->anchor_count;
 
 		known = anchors * (uint64_t)STORE_ANCHOR_STEP + 1;
-		status = read_one(shard, maildrop, known, scratch, fault);
+		status = read_one(reader, maildrop, known, scratch, fault);
 		/* Not learnt for want of memory: the last stretch is longer. */
 		if (maildrop->anchor_count == anchors)
 			break;
@@ -299,12 +299,12 @@ enum store_status maildrop_message(struct store_reader *reader, struct maildrop 
 		return status;
 	if (msgno < 1 || msgno > maildrop->messages || marks_has(maildrop, msgno))
 		return STORE_NOT_FOUND;
-	status = walk(shard, maildrop, msgno, message, fault);
-	return status == STORE_OK ? read_one(shard, maildrop, msgno, message, fault) : status;
+	status = walk(reader, maildrop, msgno, message, fault);
+	return status == STORE_OK ? read_one(reader, maildrop, msgno, message, fault) : status;
 }
 
 /* One slice into rows, and more where it had none yet; *from moves past its last row. */
-static enum store_status list_slice(struct reader_shard *shard, struct maildrop *maildrop,
+static enum store_status list_slice(struct store_reader *reader, struct maildrop *maildrop,
 				    uint64_t *from, struct message *rows, size_t cap,
 				    size_t *count, struct fault *fault)
 {
@@ -312,7 +312,7 @@ static enum store_status list_slice(struct reader_shard *shard, struct maildrop 
 	enum store_status status;
 
 	do {
-		status = slice_begin(shard, maildrop, *from, cap, &slice, fault);
+		status = slice_begin(reader, maildrop, *from, cap, &slice, fault);
 		while (status == STORE_OK && *count < cap && *from <= maildrop->messages) {
 			struct message *row = &rows[*count];
 
@@ -345,10 +345,10 @@ enum store_status maildrop_list(struct store_reader *reader, struct maildrop *ma
 	*from = marks_next(maildrop, *from < 1 ? 1 : *from, false);
 	if (*from > maildrop->messages || cap == 0)
 		return STORE_OK;
-	status = walk(shard, maildrop, *from, rows, fault);
+	status = walk(reader, maildrop, *from, rows, fault);
 	start = *from;
 	if (status == STORE_OK)
-		status = list_slice(shard, maildrop, from, rows, cap, count, fault);
+		status = list_slice(reader, maildrop, from, rows, cap, count, fault);
 	if (status == STORE_NOT_FOUND)
 		status = *from > start ? STORE_OK : missing(maildrop, start, fault);
 	return status;

@@ -14,6 +14,7 @@ enum reader_stmt {
 	R_LIST_LIVE,
 	R_LIST_SNAPSHOT,
 	R_MESSAGE,
+	R_CHUNK,
 	R_STMT_COUNT
 };
 extern const char *const reader_sql[R_STMT_COUNT];
@@ -25,12 +26,26 @@ struct reader_shard {
 
 struct store_reader {
 	struct store *store;
+	bool holding;
+	struct reader_shard
+		*held; /* whose R_CHANGE stands on its row, and keeps a transaction */
+	uint64_t held_mailbox;
 	struct reader_shard shards[];
 };
 
 /* The connection to a shard, opened at first use. */
 MUST_USE enum store_status reader_shard(struct store_reader *reader, unsigned shard,
 					struct reader_shard **to, struct fault *fault);
+
+/*
+ * The mailbox's change number now. The transaction it was read in lasts until reader_looked, or,
+ * while the reader is held, until it rests or looks at another maildrop.
+ */
+MUST_USE enum store_status reader_look(struct store_reader *reader, struct reader_shard *shard,
+				       uint64_t mailbox, uint64_t *change, struct fault *fault);
+void reader_looked(struct store_reader *reader, struct reader_shard *shard);
+/* Ends a transaction that is held, if there is one. */
+void reader_let_go(struct store_reader *reader);
 
 /* A message number and its uid. */
 struct place {

@@ -3,8 +3,9 @@
  *
  * One read transaction per call: the statement that checks that the message still names this body
  * stays open while the chunk is read, and both are closed before the call returns, so that a slow
- * client never holds the log. The chunk is read in place (sqlite3_blob), which copies only what
- * is asked for.
+ * client never holds the log. A chunk that is wanted whole comes by a kept statement; of a larger
+ * one, a part is read in place (sqlite3_blob), which copies only what is asked for but has SQLite
+ * compile a statement each time.
  */
 #include "base/log.h"
 #include "store/maildrop_private.h"
@@ -17,11 +18,16 @@ static enum store_status gone(const struct maildrop *maildrop, const struct mess
 	return STORE_GONE;
 }
 
-/* Octets of the body from `offset` on, at most to the end of its chunk. */
-static enum store_status read_chunk(sqlite3 *db, const struct message *message, uint64_t offset,
-				    char *to, size_t cap, size_t *n, struct fault *fault)
+static sqlite3_int64 chunk_id(const struct message *message, uint64_t offset)
 {
-	sqlite3_int64 id = (sqlite3_int64)(message->body << 16 | offset / STORE_CHUNK_OCTETS);
+	return (sqlite3_int64)(message->body << 16 | offset / STORE_CHUNK_OCTETS);
+}
+
+/* Octets of the body from `offset` on, at most to the end of its chunk. */
+static enum store_status read_part(sqlite3 *db, const struct message *message, uint64_t offset,
+				   char *to, size_t cap, size_t *n, struct fault *fault)
+{
+	sqlite3_int64 id = chunk_id(message, offset);
 	int from = (int)(offset % STORE_CHUNK_OCTETS);
 	sqlite3_blob *blob = NULL;
 	int code = sqlite3_blob_open(db, "main", "chunk", "data", id, 0, &blob);
@@ -42,9 +48,50 @@ static enum store_status read_chunk(sqlite3 *db, const struct message *message, 
 	return status;
 }
 
+/* A chunk from its beginning, which must be `octets` long. */
+static enum store_status read_whole(struct reader_shard *shard, const struct message *message,
+				    uint64_t offset, char *to, size_t octets,
+				    struct fault *fault)
+{
+	sqlite3_stmt *stmt = shard->stmt[R_CHUNK];
+	enum store_status status;
+
+	bind_u64(stmt, 1, (uint64_t)chunk_id(message, offset));
+	status = statement_row(stmt, fault);
+	if (status == STORE_OK) {
+		const void *data = sqlite3_column_blob(stmt, 0);
+
+		if (data != NULL && (size_t)sqlite3_column_bytes(stmt, 0) == octets)
+			memcpy(to, data, octets);
+		else
+			status = store_fault(shard->db, SQLITE_CORRUPT, "reading a message",
+					     fault);
+	} else if (status == STORE_NOT_FOUND) {
+		status = store_fault(shard->db, SQLITE_CORRUPT, "finding a chunk", fault);
+	}
+	statement_reset(stmt);
+	return status;
+}
+
+static enum store_status read_chunk(struct reader_shard *shard, const struct message *message,
+				    uint64_t offset, char *to, size_t cap, size_t *n,
+				    struct fault *fault)
+{
+	uint64_t left = message->octets - message->prefix_octets - offset;
+	size_t whole = left < STORE_CHUNK_OCTETS ? (size_t)left : STORE_CHUNK_OCTETS;
+	enum store_status status;
+
+	if (offset % STORE_CHUNK_OCTETS != 0 || whole > cap)
+		return read_part(shard->db, message, offset, to, cap, n, fault);
+	status = read_whole(shard, message, offset, to, whole, fault);
+	*n = status == STORE_OK ? whole : 0;
+	return status;
+}
+
 /* As much as the caller has room for, over the ends of chunks. */
-static enum store_status read_body(sqlite3 *db, const struct message *message, uint64_t offset,
-				   char *to, size_t cap, size_t *n, struct fault *fault)
+static enum store_status read_body(struct reader_shard *shard, const struct message *message,
+				   uint64_t offset, char *to, size_t cap, size_t *n,
+				   struct fault *fault)
 {
 	uint64_t octets = message->octets - message->prefix_octets;
 	enum store_status status = STORE_OK;
@@ -54,7 +101,7 @@ static enum store_status read_body(sqlite3 *db, const struct message *message, u
 	while (*n < cap && status == STORE_OK) {
 		size_t part = 0;
 
-		status = read_chunk(db, message, offset, to + *n, cap - *n, &part, fault);
+		status = read_chunk(shard, message, offset, to + *n, cap - *n, &part, fault);
 		*n += part;
 		offset += part;
 	}
@@ -90,8 +137,8 @@ static enum store_status read_parts(struct reader_shard *shard, const struct mes
 	}
 	if (prefix == cap)
 		return STORE_OK;
-	return read_body(shard->db, message, offset + prefix - message->prefix_octets, to, cap,
-			 n, fault);
+	return read_body(shard, message, offset + prefix - message->prefix_octets, to, cap, n,
+			 fault);
 }
 
 enum store_status message_read(struct store_reader *reader, const struct maildrop *maildrop,

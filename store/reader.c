@@ -1,6 +1,7 @@
 /*
  * One thread's read access: a query_only connection per shard, opened at first use, with its
- * statements kept. No statement stays open when a call returns.
+ * statements kept. No statement stays open when a call returns, but for the one that holds a
+ * transaction while the reader is held.
  */
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ const char *const reader_sql[R_STMT_COUNT] = {
 		" ORDER BY uid LIMIT ?4",
 	[R_MESSAGE] =
 		"SELECT prefix FROM message WHERE mailbox = ?1 AND uid = ?2 AND body = ?3",
+	[R_CHUNK] = "SELECT data FROM chunk WHERE id = ?1",
 };
 
 enum store_status store_reader_open(struct store *store, struct store_reader **reader,
@@ -47,6 +49,7 @@ void store_reader_close(struct store_reader **reader)
 {
 	if (*reader == NULL)
 		return;
+	reader_let_go(*reader);
 	for (unsigned i = 0; i < (*reader)->store->shard_count; i++)
 		close_shard(&(*reader)->shards[i]);
 	free(*reader);
@@ -75,6 +78,53 @@ enum store_status reader_shard(struct store_reader *reader, unsigned shard,
 	if (status != STORE_OK)
 		close_shard(*to);
 	return status;
+}
+
+void store_reader_hold(struct store_reader *reader)
+{
+	reader->holding = true;
+}
+
+void store_reader_rest(struct store_reader *reader)
+{
+	reader->holding = false;
+	reader_let_go(reader);
+}
+
+void reader_let_go(struct store_reader *reader)
+{
+	if (reader->held != NULL)
+		statement_reset(reader->held->stmt[R_CHANGE]);
+	reader->held = NULL;
+}
+
+enum store_status reader_look(struct store_reader *reader, struct reader_shard *shard,
+			      uint64_t mailbox, uint64_t *change, struct fault *fault)
+{
+	sqlite3_stmt *stmt = shard->stmt[R_CHANGE];
+	enum store_status status = STORE_OK;
+
+	if (reader->held != shard || reader->held_mailbox != mailbox) {
+		reader_let_go(reader);
+		bind_u64(stmt, 1, mailbox);
+		status = statement_row(stmt, fault);
+		if (status != STORE_OK) {
+			statement_reset(stmt);
+			return status;
+		}
+		if (reader->holding) {
+			reader->held = shard;
+			reader->held_mailbox = mailbox;
+		}
+	}
+	*change = column_u64(stmt, 0);
+	return status;
+}
+
+void reader_looked(struct store_reader *reader, struct reader_shard *shard)
+{
+	if (reader->held != shard)
+		statement_reset(shard->stmt[R_CHANGE]);
 }
 
 enum store_status maildrop_usage(struct store_reader *reader, const struct maildrop_key *key,

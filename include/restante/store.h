@@ -91,6 +91,13 @@ struct store_reader;
 MUST_USE enum store_status store_reader_open(struct store *store, struct store_reader **reader,
 					     struct fault *fault);
 void store_reader_close(struct store_reader **reader);
+/*
+ * Until store_reader_rest, a maildrop is looked at in one read transaction, and its change number
+ * is read once: for a row of calls without a pause. Nobody waits for anything between the two, as
+ * what is held open keeps the log from being used anew.
+ */
+void store_reader_hold(struct store_reader *reader);
+void store_reader_rest(struct store_reader *reader);
 
 struct maildrop_usage {
 	uint64_t messages; /* not deleted */

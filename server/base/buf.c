@@ -5,7 +5,8 @@ bool buf_add(struct buf *b, struct str s)
 {
 	if (s.n > buf_room(b))
 		return false;
-	if (s.n > 0)
+	/* Read into the room itself, it is in its place. */
+	if (s.n > 0 && s.p != b->p + b->n)
 		memcpy(b->p + b->n, s.p, s.n);
 	b->n += s.n;
 	return true;

@@ -77,6 +77,7 @@ struct pop3_action {
 	uint64_t offset;
 	size_t max;
 	bool reset; /* POP3_TOTALS: remove all marks first */
+	bool verbatim; /* POP3_OCTETS: goes out as it is, and may be read behind what is in `out` */
 };
 
 /* What an action came to. One reply each, in a table. */

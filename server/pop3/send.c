@@ -103,7 +103,9 @@ struct pop3_action pop3_send_next(const struct pop3_session *session, size_t roo
 	return (struct pop3_action){ .kind = POP3_OCTETS,
 				     .msgno = session->msgno,
 				     .offset = session->offset,
-				     .max = left < max ? (size_t)left : max };
+				     .max = left < max ? (size_t)left : max,
+				     .verbatim = !session->needs_stuffing &&
+						 !counts_lines(session) };
 }
 
 /* The part of `octets` that the lines still to send take. */
@@ -122,20 +124,23 @@ static struct str take_lines(struct pop3_session *session, struct str octets)
 	return (struct str){ octets.p, octets.n - rest.n };
 }
 
+/* In long runs: most lines begin with something else, and most dots stand elsewhere. */
 static bool add_stuffed(bool at_line_start, struct str octets, struct buf *out)
 {
-	while (octets.n > 0) {
-		const char *lf = memchr(octets.p, '\n', octets.n);
-		size_t n = lf == NULL ? octets.n : (size_t)(lf - octets.p) + 1;
+	const char *end = octets.p + octets.n;
+	const char *from = octets.p;
+	const char *dot = octets.p;
 
-		if (at_line_start && octets.p[0] == '.' && !buf_add_char(out, '.'))
-			return false;
-		if (!buf_add(out, (struct str){ octets.p, n }))
-			return false;
-		at_line_start = true;
-		octets = str_from(octets, n);
+	while ((dot = memchr(dot, '.', (size_t)(end - dot))) != NULL) {
+		if (dot == octets.p ? at_line_start : dot[-1] == '\n') {
+			if (!buf_add(out, (struct str){ from, (size_t)(dot - from) }) ||
+			    !buf_add_char(out, '.'))
+				return false;
+			from = dot;
+		}
+		dot++;
 	}
-	return true;
+	return buf_add(out, (struct str){ from, (size_t)(end - from) });
 }
 
 void pop3_send_octets(struct pop3_session *session, struct str octets, struct buf *out)

@@ -417,6 +417,38 @@ static void read_purged_message_is_gone(void **state)
 	maildrop_close(&maildrop);
 }
 
+/* A row of calls is one transaction while the reader is held, and none is left when it rests. */
+static void held_reader_sees_one_moment(void **state)
+{
+	struct fixture *f = *state;
+	struct maildrop_key key = fixture_key(1);
+	struct deleted_selection all = { 0 };
+	struct maildrop *maildrop;
+	struct message message;
+	struct fault fault;
+	uint64_t n;
+	size_t part;
+	char octets[8];
+
+	fixture_fill(f, 1, 2);
+	maildrop = fixture_maildrop(f, 1);
+	store_reader_hold(f->reader);
+	message = fixture_message(f, maildrop, 1);
+	assert_int_equal(maildrop_delete(f->store, &key, 1, &n, &fault), STORE_OK);
+	assert_int_equal(maildrop_purge(f->store, &key, &all, &n, &fault), STORE_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(message_read(f->reader, maildrop, &message, 0, octets, 8, &part,
+				      &fault),
+			 STORE_OK);
+	assert_int_equal(fixture_sql(f, key.shard, "PRAGMA wal_checkpoint(RESTART)"), 1);
+	store_reader_rest(f->reader);
+	assert_int_equal(message_read(f->reader, maildrop, &message, 0, octets, 8, &part,
+				      &fault),
+			 STORE_GONE);
+	assert_int_equal(fixture_sql(f, key.shard, "PRAGMA wal_checkpoint(RESTART)"), 0);
+	maildrop_close(&maildrop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +467,7 @@ int main(void)
 		STORE_CASE(counters_that_promise_too_much_are_a_fault),
 		STORE_CASE(usage_counts_live_messages_and_logins),
 		STORE_CASE(read_purged_message_is_gone),
+		STORE_CASE(held_reader_sees_one_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
