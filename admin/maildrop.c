@@ -136,7 +136,7 @@ static void print_facts(const struct tool *tool, const struct message_info *info
 static enum store_status find_live(struct backend *backend, struct maildrop *maildrop,
 				   uint64_t uid, struct message *found, struct fault *fault)
 {
-	struct message rows[64];
+	struct listed rows[64];
 	uint64_t from = 1;
 	size_t count;
 	for (;;) {
@@ -145,10 +145,9 @@ static enum store_status find_live(struct backend *backend, struct maildrop *mai
 		if (status != STORE_OK || count == 0)
 			return status != STORE_OK ? status : STORE_NOT_FOUND;
 		for (size_t i = 0; i < count; i++) {
-			if (rows[i].uid == uid) {
-				*found = rows[i];
-				return STORE_OK;
-			}
+			if (rows[i].uid == uid)
+				return maildrop_message(backend->reader, maildrop,
+							rows[i].msgno, found, fault);
 		}
 	}
 }

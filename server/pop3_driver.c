@@ -150,7 +150,7 @@ static void do_totals(struct pop3_connection *c, const struct pop3_action *actio
 static void do_rows(struct worker *worker, struct pop3_connection *c,
 		    const struct pop3_action *action, struct buf *out)
 {
-	struct message found[ROWS_AT_ONCE];
+	struct listed found[ROWS_AT_ONCE];
 	struct pop3_message rows[ROWS_AT_ONCE];
 	struct fault fault = { "" };
 	uint64_t next = action->msgno;
@@ -164,7 +164,9 @@ static void do_rows(struct worker *worker, struct pop3_connection *c,
 	if (status != STORE_OK)
 		pop3_log_trouble(c, "maildrop-trouble", &fault);
 	for (size_t i = 0; i < n; i++)
-		rows[i] = message_for_machine(&found[i]);
+		rows[i] = (struct pop3_message){ .msgno = found[i].msgno,
+						 .octets = found[i].octets,
+						 .uidl = str_of(found[i].uidl) };
 	/* The list's first line has promised all of it: trouble now ends the session. */
 	pop3_report_rows(&c->machine, status == STORE_OK ? POP3_DONE : POP3_BROKEN, rows, n,
 			 next, out);

@@ -187,8 +187,7 @@ bool listing_add(struct listing *listing, uint64_t epoch, uint64_t uid, uint64_t
 	if (listing->n == listing->cap || epoch != listing->epoch || uid > UINT32_MAX ||
 	    octets > UINT32_MAX)
 		return false;
-	listing->rows[listing->n++] =
-		(struct listing_row){ (uint32_t)uid, (uint32_t)octets };
+	listing->rows[listing->n++] = (struct listing_row){ (uint32_t)uid, (uint32_t)octets };
 	return true;
 }
 

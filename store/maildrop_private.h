@@ -1,9 +1,11 @@
 /*
- * A reader's connections and a session's view, between reader.c, maildrop.c, marks.c, update.c.
+ * A reader's connections and a session's view, between reader.c, maildrop.c, maildrop_list.c,
+ * slice.c, marks.c, update.c.
  */
 #ifndef RESTANTE_STORE_MAILDROP_PRIVATE_H
 #define RESTANTE_STORE_MAILDROP_PRIVATE_H
 
+#include "store/listing.h"
 #include "store/store_private.h"
 
 /* A reader's kept statements; texts in reader.c. */
@@ -11,8 +13,10 @@ enum reader_stmt {
 	R_USAGE,
 	R_OPEN,
 	R_CHANGE,
-	R_LIST_LIVE,
-	R_LIST_SNAPSHOT,
+	R_MESSAGES_LIVE,
+	R_MESSAGES_SNAPSHOT,
+	R_LISTED_LIVE,
+	R_LISTED_SNAPSHOT,
 	R_MESSAGE,
 	R_CHUNK,
 	R_STMT_COUNT
@@ -64,23 +68,39 @@ struct maildrop {
 	uint64_t *anchors;
 	size_t anchor_count;
 	size_t anchor_cap;
-	struct place last; /* the message looked at last */
-	uint64_t *marks;   /* a bit per message, made at the first mark */
+	struct place last;       /* the message looked at last */
+	struct listing *listing; /* its first messages; NULL = nothing yet */
+	bool unlistable;         /* there will be none */
+	uint64_t *marks;         /* a bit per message, made at the first mark */
 	uint64_t marked;
 	uint64_t marked_octets;
 };
 
-/* Columns of a listing row, in this order, and how a row becomes a struct message. */
+/* Columns of a message's row, in this order, and how it becomes a struct message. */
 #define MESSAGE_COLUMNS                                                                 \
 	"uid, octets, header_octets, longest_line, flags, received, epoch, uidl, body," \
 	" prefix_octets"
 #define MESSAGE_COLUMN_COUNT 10
 void message_from_row(sqlite3_stmt *stmt, struct message *message);
+/* ... of a listing row. */
+#define LISTED_COLUMNS "uid, octets, epoch, uidl"
+#define LISTED_COLUMN_COUNT 4
+
+/* `to` has room for POP3_UIDL_MAX octets and a NUL. */
+void uidl_make(char *to, uint64_t epoch, uint64_t uid);
+void uidl_from_row(sqlite3_stmt *stmt, int column, uint64_t uid, char *to);
+
+/* So many messages from the first on are known to `listing`. */
+size_t maildrop_listed(const struct maildrop *maildrop);
+/* Walks to the anchors before `msgno` that are not known yet, a read transaction for each. */
+MUST_USE enum store_status maildrop_walk(struct store_reader *reader, struct maildrop *maildrop,
+					 uint64_t msgno, struct fault *fault);
+/* Counters promised a message that no row is there for. */
+enum store_status maildrop_missing(const struct maildrop *maildrop, uint64_t msgno,
+				   struct fault *fault);
 
 bool marks_has(const struct maildrop *maildrop, uint64_t msgno);
 /* The next message from `msgno` on that is (not) marked; messages + 1 when there is none. */
 uint64_t marks_next(const struct maildrop *maildrop, uint64_t msgno, bool marked);
-/* The known place nearest before `msgno`. */
-struct place maildrop_place(const struct maildrop *maildrop, uint64_t msgno);
 
 #endif

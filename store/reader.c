@@ -9,19 +9,25 @@
 #include "store/maildrop_private.h"
 #include "store/schema.h"
 
+/* Nobody deleted since: what is live is what the session sees. */
+#define FROM_LIVE                                                               \
+	" FROM message INDEXED BY message_live"                                 \
+	" WHERE mailbox = ?1 AND uid >= ?2 AND uid < ?3 AND deleted_at IS NULL" \
+	" ORDER BY uid LIMIT ?4 OFFSET ?5"
+/* The limit is one of rows looked at: nobody knows how many of them the session sees. */
+#define FROM_SNAPSHOT                                                             \
+	", deleted_change IS NULL OR deleted_change > ?5"                         \
+	" FROM message NOT INDEXED WHERE mailbox = ?1 AND uid >= ?2 AND uid < ?3" \
+	" ORDER BY uid LIMIT ?4"
+
 const char *const reader_sql[R_STMT_COUNT] = {
 	[R_USAGE] = "SELECT messages, octets, last_login FROM mailbox WHERE key = ?1",
 	[R_OPEN] = "SELECT id, messages, octets, uidnext, change FROM mailbox WHERE key = ?1",
 	[R_CHANGE] = "SELECT change FROM mailbox WHERE id = ?1",
-	/* Nobody deleted since: what is live is what the session sees. */
-	[R_LIST_LIVE] = "SELECT " MESSAGE_COLUMNS " FROM message INDEXED BY message_live"
-			" WHERE mailbox = ?1 AND uid >= ?2 AND uid < ?3 AND deleted_at IS NULL"
-			" ORDER BY uid LIMIT ?4 OFFSET ?5",
-	/* The limit is one of rows looked at: nobody knows how many of them the session sees. */
-	[R_LIST_SNAPSHOT] =
-		"SELECT " MESSAGE_COLUMNS ", deleted_change IS NULL OR deleted_change > ?5"
-		" FROM message NOT INDEXED WHERE mailbox = ?1 AND uid >= ?2 AND uid < ?3"
-		" ORDER BY uid LIMIT ?4",
+	[R_MESSAGES_LIVE] = "SELECT " MESSAGE_COLUMNS FROM_LIVE,
+	[R_MESSAGES_SNAPSHOT] = "SELECT " MESSAGE_COLUMNS FROM_SNAPSHOT,
+	[R_LISTED_LIVE] = "SELECT " LISTED_COLUMNS FROM_LIVE,
+	[R_LISTED_SNAPSHOT] = "SELECT " LISTED_COLUMNS FROM_SNAPSHOT,
 	[R_MESSAGE] =
 		"SELECT prefix FROM message WHERE mailbox = ?1 AND uid = ?2 AND body = ?3",
 	[R_CHUNK] = "SELECT data FROM chunk WHERE id = ?1",

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "restante/store_admin.h"
 #include "store/collect.h"
+#include "store/listing.h"
 #include "store/login.h"
 #include "store/schema.h"
 #include "store/store_private.h"
@@ -293,7 +294,8 @@ enum store_status store_open(const struct store_options *options, struct store *
 	made->log_context = options->log_context;
 	made->dir = strdup(options->dir);
 	made->locks = locks_new();
-	if (made->dir == NULL || made->locks == NULL)
+	made->listings = listings_new(LISTINGS_OCTETS);
+	if (made->dir == NULL || made->locks == NULL || made->listings == NULL)
 		status = no_memory(fault);
 	else
 		status = open_all(made, fault);
@@ -324,6 +326,7 @@ void store_close(struct store **store)
 		free_shard(&old->shards[i]);
 	free(old->shards);
 	locks_free(&old->locks);
+	listings_free(&old->listings);
 	if (old->lock_fd >= 0)
 		close(old->lock_fd);
 	free(old->dir);

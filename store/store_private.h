@@ -24,6 +24,8 @@
 #define RESTART_PAGES 1000
 #define WRITER_CACHE_KIB 8192
 #define READER_CACHE_KIB 512
+/* Listings in memory: four million messages' (32 MiB). */
+#define LISTINGS_OCTETS ((size_t)32 << 20)
 /* Logins are remembered together, after this long at the latest. */
 #define LOGIN_MILLISECONDS 10000
 
@@ -82,6 +84,7 @@ struct job_queue {
 struct login;         /* login.c */
 struct delivery_part; /* delivery_private.h */
 struct lock_table;    /* lock.c */
+struct listings;      /* listing.c */
 
 struct shard {
 	struct store *store;
@@ -132,6 +135,7 @@ struct store {
 	int lock_fd;
 	atomic_bool hurried;
 	struct lock_table *locks;
+	struct listings *listings;
 	unsigned shard_count;
 	struct shard *shards;
 };

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/deletion.h"
-#include "store/maildrop_private.h"
+#include "store/slice.h"
 
 /* Rows looked at before they are written to: one may not change what one is scanning. */
 #define BLOCK 512

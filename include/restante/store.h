@@ -190,12 +190,17 @@ uint64_t maildrop_last(const struct maildrop *maildrop);
 MUST_USE enum store_status maildrop_message(struct store_reader *reader,
 					    struct maildrop *maildrop, uint64_t msgno,
 					    struct message *message, struct fault *fault);
+/* What LIST and UIDL say of a message. */
+struct listed {
+	uint64_t msgno, uid, octets; /* as of struct message */
+	char uidl[POP3_UIDL_MAX + 1];
+};
 /*
  * Up to `cap` unmarked messages from number *from on, ascending, into rows[0..*count). *from moves
  * past the last one looked at; *count == 0 means that there are no more.
  */
 MUST_USE enum store_status maildrop_list(struct store_reader *reader, struct maildrop *maildrop,
-					 uint64_t *from, struct message *rows, size_t cap,
+					 uint64_t *from, struct listed *rows, size_t cap,
 					 size_t *count, struct fault *fault);
 /*
  * Up to `cap` octets of a message from `offset` on. *n == 0 only at its end. STORE_GONE when the

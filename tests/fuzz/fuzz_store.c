@@ -177,7 +177,8 @@ static void read_message(struct store_reader *reader, const struct maildrop *mai
 static void read_maildrop(struct store_reader *reader, const struct maildrop_key *key)
 {
 	struct maildrop *maildrop = NULL;
-	struct message rows[3], one;
+	struct listed rows[3];
+	struct message one;
 	struct fault fault;
 	uint64_t from = 1, before = 0;
 	size_t count = 0;
@@ -194,7 +195,9 @@ static void read_maildrop(struct store_reader *reader, const struct maildrop_key
 			FUZZ_CHECK(rows[i].msgno <= maildrop_last(maildrop));
 			FUZZ_CHECK(strnlen(rows[i].uidl, sizeof rows[i].uidl) <= POP3_UIDL_MAX);
 			before = rows[i].msgno;
-			read_message(reader, maildrop, &rows[i]);
+			if (maildrop_message(reader, maildrop, rows[i].msgno, &one, &fault) ==
+			    STORE_OK)
+				read_message(reader, maildrop, &one);
 		}
 	}
 	(void)maildrop_message(reader, maildrop, 2, &one, &fault);

@@ -133,6 +133,9 @@ class Server:
         self.environment = dict(os.environ, **(environment or {}))
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             report = f"log_path='{self.run}/sanitizer'"
+            if name == "ASAN_OPTIONS":
+                # What was freed is kept for a while; tests of memory must see an end of it.
+                report += ":quarantine_size_mb=32"
             if name == "TSAN_OPTIONS":
                 report += f":suppressions='{PROGRAMS['tsan.suppressions']}'"
             self.environment[name] = f"{self.environment.get(name, '')}:{report}"

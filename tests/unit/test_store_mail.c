@@ -36,7 +36,7 @@ static void quit_marked_messages_are_gone_for_the_next_session(void **state)
 	struct fixture *f = *state;
 	static const uint64_t marks[] = { 2, 4, 0 };
 	struct maildrop *maildrop;
-	struct message rows[8];
+	struct listed rows[8];
 	struct fault fault;
 	uint64_t from = 1;
 	size_t count;

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/maildrop_private.h"
+#include "store/slice.h"
 #include "store_fixture.h"
 
 /* STAT, LIST in slices of `cap`, and each message alone agree; returns the uids seen. */
 static uint64_t expect_consistent(struct fixture *f, struct maildrop *maildrop, size_t cap,
 				  uint64_t *uids)
 {
-	struct message rows[16];
+	struct listed rows[16];
 	struct fault fault;
 	uint64_t messages;
 	uint64_t octets;
@@ -268,7 +268,7 @@ static void snapshot_among_many_deleted_looks_at_each_once(void **state)
 	struct fixture *f = *state;
 	struct maildrop_key key = fixture_key(1);
 	struct maildrop *maildrop;
-	struct message rows[4];
+	struct listed rows[4];
 	struct fault fault;
 	uint64_t deleted;
 	uint64_t from = 1;
@@ -306,7 +306,7 @@ static void list_with_many_marks_jumps_over_them(void **state)
 	struct fixture *f = *state;
 	struct maildrop *maildrop;
 	struct message message = { 0 };
-	struct message rows[4];
+	struct listed rows[4];
 	struct fault fault;
 	uint64_t from = 1;
 	size_t count;
@@ -349,7 +349,8 @@ static void counters_that_promise_too_much_are_a_fault(void **state)
 {
 	struct fixture *f = *state;
 	struct maildrop *maildrop;
-	struct message rows[8];
+	struct listed rows[8];
+	struct message message;
 	struct fault fault;
 	uint64_t from = 3;
 	size_t count;
@@ -357,7 +358,7 @@ static void counters_that_promise_too_much_are_a_fault(void **state)
 	fixture_fill(f, 1, 2);
 	(void)fixture_sql(f, 1, "UPDATE mailbox SET messages = 3");
 	maildrop = fixture_maildrop(f, 1);
-	assert_int_equal(maildrop_message(f->reader, maildrop, 3, rows, &fault),
+	assert_int_equal(maildrop_message(f->reader, maildrop, 3, &message, &fault),
 			 STORE_UNAVAILABLE);
 	assert_non_null(strstr(fault.text, "restante check"));
 	assert_int_equal(maildrop_list(f->reader, maildrop, &from, rows, 8, &count, &fault),
