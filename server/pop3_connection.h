@@ -34,7 +34,6 @@ struct uid_runs {
 
 /* From a good password on. */
 struct pop3_mailbox {
-	char address[ADDRESS_MAX + 1];
 	struct maildrop_key key;
 	struct maildrop_lock *lock;
 	struct maildrop *maildrop;
@@ -43,9 +42,10 @@ struct pop3_mailbox {
 	struct message message;            /* the one last found */
 	_Atomic uint64_t messages, octets; /* at login; the list of sessions reads them */
 	uint64_t retrieved, retrieved_octets, deleted;
-	const char *method;      /* how it logged in */
-	char app_password[64];   /* ... and with which one, "" = the mailbox's own */
-	struct uid_runs *marked; /* made at the first DELE */
+	const char *method;       /* how it logged in */
+	struct uid_runs *marked;  /* made at the first DELE */
+	const char *app_password; /* ... which it logged in with, "" = the mailbox's own */
+	char address[];           /* and behind its NUL the text of app_password */
 };
 
 struct pop3_connection {

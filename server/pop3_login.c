@@ -322,22 +322,32 @@ static enum run_status take_lock(struct worker *worker, struct pop3_connection *
 	return RUN_PARK;
 }
 
+static struct pop3_mailbox *make_mailbox(const struct login_job *job)
+{
+	const struct account *account = &job->result.account;
+	size_t address = strlen(account->address) + 1;
+	size_t label = strlen(job->result.app_password) + 1;
+	struct pop3_mailbox *made = calloc(1, sizeof *made + address + label);
+
+	if (made == NULL)
+		return NULL;
+	memcpy(made->address, account->address, address);
+	memcpy(made->address + address, job->result.app_password, label);
+	made->app_password = made->address + address;
+	made->key = account->key;
+	made->method = method_of(job);
+	return made;
+}
+
 static enum run_status accept_login(struct worker *worker, struct pop3_connection *c,
 				    struct buf *out)
 {
-	const struct account *account = &c->login->result.account;
-
-	c->mailbox = calloc(1, sizeof *c->mailbox);
+	c->mailbox = make_mailbox(c->login);
 	if (c->mailbox == NULL) {
 		end_login(c);
 		pop3_report_login(&c->machine, POP3_TEMPORARY, 0, 0, NULL, out);
 		return RUN_NEED_INPUT;
 	}
-	snprintf(c->mailbox->address, sizeof c->mailbox->address, "%s", account->address);
-	c->mailbox->key = account->key;
-	c->mailbox->method = method_of(c->login);
-	memcpy(c->mailbox->app_password, c->login->result.app_password,
-	       sizeof c->mailbox->app_password);
 	/* Before anybody's lock is touched for it. */
 	if (pop3_login_too_soon(c))
 		return give_up(c, POP3_TOO_SOON, NULL, out);

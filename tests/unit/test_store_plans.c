@@ -88,9 +88,13 @@ static void reader_statements_use_their_indexes(void **state)
 		[R_OPEN] = "SEARCH mailbox USING INDEX sqlite_autoindex_mailbox_1 (key=?)",
 		[R_CHANGE] = "SEARCH mailbox USING INTEGER PRIMARY KEY",
 		/* Covering: a listing touches neither bodies nor the message rows. */
-		[R_LIST_LIVE] = "COVERING INDEX message_live (mailbox=? AND uid>? AND uid<?)",
-		[R_LIST_SNAPSHOT] = "USING PRIMARY KEY (mailbox=? AND uid>? AND uid<?)",
+		[R_MESSAGES_LIVE] =
+			"COVERING INDEX message_live (mailbox=? AND uid>? AND uid<?)",
+		[R_MESSAGES_SNAPSHOT] = "USING PRIMARY KEY (mailbox=? AND uid>? AND uid<?)",
+		[R_LISTED_LIVE] = "COVERING INDEX message_live (mailbox=? AND uid>? AND uid<?)",
+		[R_LISTED_SNAPSHOT] = "USING PRIMARY KEY (mailbox=? AND uid>? AND uid<?)",
 		[R_MESSAGE] = "USING PRIMARY KEY (mailbox=? AND uid=?)",
+		[R_CHUNK] = "SEARCH chunk USING INTEGER PRIMARY KEY",
 	};
 	sqlite3 *db = open_shard(*state);
 
