@@ -13,7 +13,8 @@ try="$build curl openssl"
 # llvm has the symbolizer, without which a sanitizer's exceptions match nothing.
 tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binutils libcmocka-dev
 	fail2ban libgsasl-dev python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl
-	libio-socket-ssl-perl postfix haproxy libpam-wrapper groff-base systemd"
+	libio-socket-ssl-perl libauthen-sasl-perl libdigest-hmac-perl postfix haproxy libpam-wrapper
+	groff-base systemd"
 
 case ${1-} in
 build) wanted=$build ;;
