@@ -7,7 +7,8 @@ from harness import AS_ROOT, free_port
 
 KEYS = {"ecdsa": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
         "rsa": ["-newkey", "rsa:2048"],
-        "ed25519": ["-newkey", "ed25519"]}
+        "ed25519": ["-newkey", "ed25519"],
+        "ed448": ["-newkey", "ed448"]}
 
 
 def own(path):
@@ -17,15 +18,16 @@ def own(path):
     path.chmod(0o700 if path.is_dir() else 0o600)
 
 
-def make(certificate, key, *names, kind="ecdsa", days=30):
+def make(certificate, key, *names, kind="ecdsa", days=30, more=()):
     """A certificate for `names` (the first is its common name too), and its key.
 
-    Names are DNS names; "IP:..." is an address.
+    Names are DNS names; "IP:..." is an address. `more` are options of openssl-req(1): without any the
+    certificate signs itself.
     """
     alternatives = ",".join(name if name.startswith("IP:") else f"DNS:{name}" for name in names)
     command = ["openssl", "req", "-x509", "-nodes", *KEYS[kind], "-days", str(days),
                "-subj", f"/CN={names[0]}", "-keyout", key, "-out", certificate,
-               "-addext", f"subjectAltName={alternatives}"]
+               "-addext", f"subjectAltName={alternatives}", *more]
     subprocess.run(command, check=True, capture_output=True)
     own(certificate)
     own(key)

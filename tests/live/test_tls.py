@@ -2,6 +2,7 @@
 import signal
 import socket
 import ssl
+import subprocess
 import warnings
 
 import certificates
@@ -167,6 +168,15 @@ class Tls(LiveTest):
         with self.assertRaises(ssl.SSLError):
             wire.Pop3(server.pop3s, tls=wrong)
 
+    def test_lmtp_takes_whoever_asks_for_a_protocol(self):
+        server = self.serve_secured()
+        context = certificates.client()
+        context.set_alpn_protocols(["smtp"])  # there is no name for LMTP
+        with wire.Lmtp(server.lmtp) as lmtp:
+            lmtp.starttls(context)
+            self.assertIsNone(lmtp.socket.selected_alpn_protocol())
+            self.assertEqual(lmtp.deliver("a@example.net", [ANN], MESSAGE)[0][0], 250)
+
     def test_old_versions_are_refused(self):
         server = self.serve_secured()
         for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
@@ -232,6 +242,86 @@ class Tls(LiveTest):
             context.set_ciphers(cipher)
             with wire.Pop3(server.pop3s, tls=context) as pop3:
                 self.assertEqual(len(certificates.names_of(pop3.socket)), names)
+
+    def test_chain_is_shown(self):
+        server = self.secured()
+        folder, place = server.folder_of_certificates, server.folder / "ca"
+        place.mkdir()
+        root, root_key = place / "root.crt", place / "root.key"
+        certificates.make(root, root_key, "root.example.test")
+        between, between_key = place / "between.crt", place / "between.key"
+        certificates.make(between, between_key, "between.example.test",
+                          more=["-CA", root, "-CAkey", root_key])
+        leaf = folder / "default.crt"
+        certificates.make(leaf, folder / "default.key", "mx.example.test",
+                          more=["-CA", between, "-CAkey", between_key])
+        leaf.write_bytes(leaf.read_bytes() + between.read_bytes())
+        server.start()
+        trusting = ssl.create_default_context(cafile=root)
+        wire.Pop3(server.pop3s, tls=trusting, name="mx.example.test").close()
+
+    def test_common_name_counts_where_no_dns_name_is(self):
+        server = self.secured()
+        certificates.pair(server.folder_of_certificates, "old", "IP:127.0.0.1",
+                          more=["-subj", "/CN=Old.example.test"])
+        certificates.pair(server.folder_of_certificates, "nameless", "IP:127.0.0.1",
+                          more=["-subj", "/CN=no name"])
+        server.start()
+        self.assertEqual(self.shown(server, "old.example.test"), ["IPAddress:127.0.0.1"])
+        rows = server.tool("tls", "status").stdout
+        self.assertRegex(rows, r"old +ECDSA .* old\.example\.test")
+        self.assertRegex(rows, r"nameless +ECDSA ")
+
+    def test_unusable_pairs_are_told_and_passed_over(self):
+        server = self.secured()
+        folder = server.folder_of_certificates
+        certificates.make(folder / "locked.crt", folder / "open.tmp", "locked.example.test")
+        subprocess.run(["openssl", "pkey", "-in", folder / "open.tmp", "-aes128", "-passout",
+                        "pass:secret", "-out", folder / "locked.key"], check=True)
+        certificates.own(folder / "locked.key")
+        certificates.pair(folder, "strange", "strange.example.test", kind="ed448")
+        certificates.pair(folder, "keyless", "keyless.example.test")
+        (folder / "keyless.key").unlink()
+        for name, text in (("nonsense.crt", "nonsense\n"), ("empty.pem", ""),
+                           ("README", "not a pair\n"), (".hidden.crt", "nonsense\n")):
+            (folder / name).write_text(text)
+        server.start()
+        for name, why in (("locked", "no private key without passphrase"),
+                          ("strange", "a key must be ECDSA, RSA or Ed25519"),
+                          ("keyless", "keyless.key: no private key"), ("nonsense", "no certificate can be read"),
+                          ("empty", "no certificate can be read")):
+            server.wait_log(f'certificate-unusable serving=none .*{why}.* certificate="{name}"')
+        self.assertEqual(self.shown(server, "locked.example.test"), ["mx.example.test"])
+        self.assertFalse([line for line in server.log if "README" in line or "hidden" in line])
+
+    def test_nobodys_certificate_without_a_default(self):
+        for names, expected in ((("a.test", "mx.example.test"), "mx.example.test"),
+                                (("a.test", "b.test"), "a.test")):
+            server = self.secured()
+            for path in server.folder_of_certificates.iterdir():
+                path.unlink()
+            for name in names:
+                certificates.pair(server.folder_of_certificates, name, name)
+            server.start()
+            with self.subTest(names=names):
+                self.assertEqual(self.shown(server), [expected])
+
+    def test_unusable_options_are_refused_at_start(self):
+        for option, value, why in (("tls_ciphers", "NONSENSE", "OpenSSL knows none of"),
+                                   ("tls_dir", "/nonexistent/tls", "No such file or directory")):
+            server = self.secured()
+            server.options[option] = value
+            with self.subTest(option=option), self.assertRaises(AssertionError) as failure:
+                server.start()
+            server.wait()
+            self.assertIn(why, str(failure.exception))
+
+    def test_folder_taken_away_keeps_certificates(self):
+        server = self.serve_secured()
+        server.folder_of_certificates.rename(server.folder / "elsewhere")
+        server.signal(signal.SIGHUP)
+        server.wait_log("No such file or directory")
+        self.assertEqual(self.shown(server), ["mx.example.test"])
 
     def test_renewed_certificate_is_served_after_sighup(self):
         server = self.serve_secured()
