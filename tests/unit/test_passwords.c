@@ -352,7 +352,10 @@ static void malformed_value_fails_closed(void **state)
 		"{CRYPT}x",
 		"{CRYPT}$3$$8846f7eaee8fb117ad06bdd830b7586c",
 		"{CRYPT}$unknown$x$y",
+		"$7$C!..../....salt$hash",
 		"{ARGON2ID}",
+		"{ARGON2ID}$argon2id$v=19",
+		"{ARGON2ID}$argon2id$v=19$m=8,t=1,p=1$YQ$vqHN",
 		"{ARGON2ID}$argon2i$v=19$m=32768,t=4,p=1$uyr3PIIZkwBc5ptpNHDR2Q$"
 		"NmbNCelWM9h6ljPJ9"
 		"jP3OldAkF6nXNJyolKQSXfAt/0",
@@ -376,6 +379,40 @@ static void malformed_value_fails_closed(void **state)
 		       stored[i][0] == '\0' ? PASSWORD_UNKNOWN_SCHEME : PASSWORD_MALFORMED);
 		assert_false(password_sound(stored[i], &fault));
 	}
+}
+
+/* As long as they must be, or longer than any is. */
+static void malformed_long_value_fails_closed(void **state)
+{
+	static const struct {
+		const char *scheme;
+		char fill;
+		size_t n;
+	} rows[] = {
+		{ "{PBKDF2_SHA256}", 'A', 432 }, /* 324 octets; the number of rounds is 0 */
+		{ "{CRYPT}", 'a', 600 },
+		{ "{ARGON2ID}", '$', 1000 },
+	};
+	char stored[1100];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t n = strlen(rows[i].scheme);
+
+		memcpy(stored, rows[i].scheme, n);
+		memset(stored + n, rows[i].fill, rows[i].n);
+		stored[n + rows[i].n] = '\0';
+		expect(stored, STR("secret"), PASSWORD_MALFORMED);
+	}
+}
+
+/* Only crypt(3) itself knows which letters a salt may have. */
+static void salt_that_crypt_refuses_fails_closed(void **state)
+{
+	(void)state;
+	expect("{SHA512-CRYPT}$6$sa:t$IxDD3jeSOb5eB1CX5LBsqZFVkJdido3OUILO5Ifz5iwMuTS4XMS130M"
+	       "TSuDDl3aCI6WouIL9AjRbLCelDCy.g.",
+	       STR("secret"), PASSWORD_MALFORMED);
 }
 
 /* A setting without its hash must not match what it would make of any password. */
@@ -567,6 +604,8 @@ int main(void)
 		cmocka_unit_test(stored_value_is_not_its_own_password),
 		cmocka_unit_test(unknown_scheme_fails_closed),
 		cmocka_unit_test(malformed_value_fails_closed),
+		cmocka_unit_test(malformed_long_value_fails_closed),
+		cmocka_unit_test(salt_that_crypt_refuses_fails_closed),
 		cmocka_unit_test(setting_alone_never_matches),
 		cmocka_unit_test(unbounded_cost_refused),
 		cmocka_unit_test(long_password_without_harm),

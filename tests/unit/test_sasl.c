@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "base/encoding.h"
+#include "base/log.h"
 #include "restante/passwords.h"
 #include "restante/sasl.h"
 
@@ -407,6 +408,30 @@ static void matrix_is_closed(void **state)
 			 PASSWORD_UNKNOWN_SCHEME);
 }
 
+static void cram_md5_of_a_malformed_value_fails_closed(void **state)
+{
+	static const char *const stored[] = { "{PLAIN}", "{CRAM-MD5}", "{CRAM-MD5}00" };
+	struct fault fault;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(stored); i++)
+		assert_int_equal(password_cram_md5(stored[i], STR("<1@x>"),
+						   STR("00000000000000000000000000000000"),
+						   &fault),
+				 PASSWORD_MALFORMED);
+}
+
+static void no_scram_keys_of_what_saslprep_forbids(void **state)
+{
+	struct room *room = *state;
+	char keys[SCRAM_KEYS_TEXT_MAX] = "before";
+
+	assert_false(scram_keys_make(SCRAM_SHA_256, STR("a\tb"), keys, sizeof keys,
+				     &room->f->fault));
+	assert_string_equal(keys, "");
+	assert_non_null(strstr(room->f->fault.text, "RFC 4013"));
+}
+
 /* DBMail's fault: with a hash in place of a secret another check took over. */
 static void hash_never_answers_a_challenge(void **state)
 {
@@ -741,6 +766,81 @@ static void scram_bars_are_told_at_the_end_only(void **state)
 	}
 }
 
+/* --- a backend that cannot tell --------------------------------------------------------------- */
+
+static struct {
+	char peer[64];
+	bool has_address;
+} asked;
+
+static enum auth_verdict away(const struct auth_request *request, bool *known,
+			      struct fault *fault)
+{
+	(void)snprintf(asked.peer, sizeof asked.peer, "%.*s", STR_ARG(request->peer));
+	asked.has_address = request->from != NULL;
+	*known = true;
+	fault_set(fault, "the backend is away");
+	return AUTH_UNAVAILABLE;
+}
+
+static enum auth_verdict away_verify(void *self, const struct auth_request *request,
+				     bool *known, struct auth_result *result,
+				     struct fault *fault)
+{
+	(void)self, (void)result;
+	return away(request, known, fault);
+}
+
+static enum auth_verdict away_scram(void *self, const struct auth_request *request, bool *known,
+				    struct scram_keys *keys, struct auth_result *result,
+				    struct fault *fault)
+{
+	(void)self, (void)keys, (void)result;
+	return away(request, known, fault);
+}
+
+static void backend_that_cannot_tell_refuses_nobody(void **state)
+{
+	static const struct {
+		enum sasl_mechanism mechanism;
+		struct str response, password;
+		const char *word;
+	} rows[] = {
+		{ SASL_PLAIN, STR_INIT("\0ann\0secret"), STR_INIT("secret"), "plain" },
+		{ SASL_SCRAM_SHA_256, STR_INIT("y,,n=ann,r=abc"), STR_INIT(""),
+		  "scram-sha-256" },
+	};
+	struct auth_backend backend = { .name = "away",
+					.verify = away_verify,
+					.scram = away_scram };
+	struct network_address from;
+	struct sasl_terms terms = { .offered =
+					    SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_SCRAM_SHA_256),
+				    .hostname = "mx.example.org",
+				    .peer = "192.0.2.7",
+				    .from = &from };
+
+	(void)state;
+	memset(&from, 0, sizeof from);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sasl_exchange *x;
+		struct str response = rows[i].response;
+
+		terms.mechanism = rows[i].mechanism;
+		asked.peer[0] = '\0';
+		assert_true(sasl_open(&terms, &x));
+		assert_int_equal(sasl_respond(x, &response), SASL_WORK);
+		assert_int_equal(sasl_work(x, &backend, 1, NOW), SASL_UNAVAILABLE);
+		assert_string_equal(asked.peer, "192.0.2.7");
+		assert_true(asked.has_address);
+		assert_string_equal(sasl_fault(x)->text, "the backend is away");
+		assert_string_equal(sasl_word(x), rows[i].word);
+		assert_true(str_equal(sasl_user(x), STR("ann")));
+		assert_true(str_equal(sasl_password(x), rows[i].password));
+		sasl_close(&x);
+	}
+}
+
 static void offers_follow_the_connection(void **state)
 {
 	const unsigned scram = SASL_BIT(SASL_SCRAM_SHA_256) | SASL_BIT(SASL_SCRAM_SHA_1);
@@ -775,6 +875,8 @@ int main(void)
 		ROOM_TEST(cram_md5_ill_formed_refused),
 		ROOM_TEST(cram_md5_challenges_differ),
 		cmocka_unit_test(matrix_is_closed),
+		cmocka_unit_test(cram_md5_of_a_malformed_value_fails_closed),
+		ROOM_TEST(no_scram_keys_of_what_saslprep_forbids),
 		ROOM_TEST(hash_never_answers_a_challenge),
 		ROOM_TEST(gsasl_logs_in_by_each_mechanism),
 		ROOM_TEST(scram_first_messages),
@@ -783,6 +885,7 @@ int main(void)
 		ROOM_TEST(scram_long_messages_refused),
 		ROOM_TEST(scram_salt_of_nobody_is_stable),
 		ROOM_TEST(scram_bars_are_told_at_the_end_only),
+		cmocka_unit_test(backend_that_cannot_tell_refuses_nobody),
 		cmocka_unit_test(offers_follow_the_connection),
 	};
 
