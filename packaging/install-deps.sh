@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs and that are not there yet:
 #
-#	packaging/install-deps.sh build | try | tests
+#	packaging/install-deps.sh build | try | tests | testssl
 #
 # The one list of them, for packaging/try.sh, tests/run.sh and people. Needs nothing but a shell;
 # asks for root only when something is missing.
@@ -15,13 +15,15 @@ tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binu
 	fail2ban libgsasl-dev python3 sqlite3 curl openssl fetchmail mpop getmail6 mutt swaks perl
 	libio-socket-ssl-perl libauthen-sasl-perl libdigest-hmac-perl postfix haproxy libpam-wrapper
 	groff-base systemd"
+testssl="$build python3 openssl testssl.sh"
 
 case ${1-} in
 build) wanted=$build ;;
 try) wanted=$try ;;
 tests) wanted=$tests ;;
+testssl) wanted=$testssl ;;
 *)
-	echo "usage: $0 build | try | tests" >&2
+	echo "usage: $0 build | try | tests | testssl" >&2
 	exit 64
 	;;
 esac
