@@ -17,7 +17,7 @@ wanted='server/|auth/'
 objects() {
 	find $build -type f -executable \( -path '*/tests/unit/test_*' -o -path '*/tests/fuzz/fuzz_*' \
 		-o -path '*/tests/dialogue/dialogue_*' \
-		-o -name restanted -o -name restante -o -name 'restante-pam*' \) -printf '-object=%p\n'
+		-o -name restanted -o -name restante -o -name restante-pam \) -printf '-object=%p\n'
 }
 
 if [ "${1-}" = --lines ]; then

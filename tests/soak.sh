@@ -62,14 +62,16 @@ live() {
 }
 
 fuzz() {
-	local program name left targets=(build/fuzz/tests/fuzz/fuzz_*)
+	local program name left begun targets=(build/fuzz/tests/fuzz/fuzz_*)
 	left=${#targets[@]}
 	for program in "${targets[@]}"; do
 		name=${program##*/fuzz_}
 		export RESTANTE_FUZZ_SECONDS=$(((end - SECONDS) / left)) RESTANTE_FUZZ_SEED=$seed
 		left=$((left - 1))
 		[ "$RESTANTE_FUZZ_SECONDS" -gt 0 ] || RESTANTE_FUZZ_SECONDS=1
+		begun=$SECONDS
 		job "fuzz-$name" sh tests/fuzz/run.sh "$name" "$top/$program"
+		echo "fuzz_seconds $((SECONDS - begun))" >>"$place/fuzz-$name.log"
 	done
 }
 
@@ -96,14 +98,15 @@ break_things
 wait $fuzzing
 
 echo
-echo "Fuzz targets: executions, executions a second, inputs in the corpus"
+echo "Fuzz targets: minutes, executions, executions a second, inputs in the corpus"
 for log in "$place"/fuzz-*.log; do
 	name=${log##*/fuzz-}
 	name=${name%.log}
 	awk -v name="$name" -v files="$(find "$RESTANTE_FUZZ_CORPUS/$name" -type f | wc -l)" '
 		/number_of_executed_units/ { executions = $2 }
 		/average_exec_per_sec/ { rate = $2 }
-		END { printf "  %-12s %10d %8d %6d\n", name, executions, rate, files }' "$log"
+		/^fuzz_seconds/ { minutes = $2 / 60 }
+		END { printf "  %-12s %7.1f %10d %8d %6d\n", name, minutes, executions, rate, files }' "$log"
 done
 echo "Faults, kills and load"
 grep -hE 'injection_points=|^rounds=|^[0-9]+ kills,|good sessions' \
