@@ -136,8 +136,9 @@ class ClientsTls(LiveTest):
     # --- getmail6 ---------------------------------------------------------------------------
 
     def test_getmail(self):
+        self.mx.add_user("carl")  # it hands over by LMTP: see test_clients.py
+
         def fetch(_, method):
-            self.write("mbox", "")
             self.write("getmailrc", f"""[retriever]
 type = SimplePOP3SSLRetriever
 server = 127.0.0.1
@@ -147,15 +148,21 @@ password = {PASSWORD}
 use_apop = {method == APOP}
 ca_certs = {self.trusted}
 [destination]
-type = Mboxrd
-path = {self.place}/mbox
+type = MDA_lmtp
+host = {self.mx.lmtp_tcp[0]}
+port = {self.mx.lmtp_tcp[1]}
+override = carl@example.test
 """)
             folder = self.place / method  # what it has fetched before is remembered here
             folder.mkdir(mode=0o777)
             folder.chmod(0o777)
             self.client(["getmail", f"--getmaildir={folder}",
                          f"--rcfile={self.place}/getmailrc"], self.place)
-            self.assert_mbox("mbox")
+            with self.mx.login("carl") as pop3:
+                body = MESSAGE.split(b"\r\n\r\n", 1)[1]
+                self.assertTrue(pop3.multi("RETR 1").endswith(b"\r\n\r\n" + body))
+                pop3.ok("DELE 1")
+                pop3.quit()
 
         self.each(fetch, PASS, APOP, modes=("implicit",))  # it has no STLS, and no SASL
 
