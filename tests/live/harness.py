@@ -66,10 +66,16 @@ def can_bind(family, host, port):
 HAS_IPV6 = can_bind(socket.AF_INET6, "::1", 0)
 
 
-def free_port():
-    """A port that nobody listens on, below the range from which the kernel picks ports itself."""
+def free_port(given=set()):
+    """
+    A port that nobody listens on, below the range from which the kernel picks ports itself; never
+    the same one again.
+    """
     while True:
         port = random.randrange(20000, 32000)
+        if port in given:
+            continue
+        given.add(port)
         if can_bind(socket.AF_INET, "127.0.0.1", port) and (
                 not HAS_IPV6 or can_bind(socket.AF_INET6, "::1", port)):
             return port

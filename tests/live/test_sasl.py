@@ -324,7 +324,8 @@ class Channel:
 
 class SaslInTls(LiveTest):
     def setUp(self):
-        self.mx = self.server()
+        self.mx = self.server(sasl_mechanisms=["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS",
+                                               "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"])
         certificates.pair(self.mx.folder / "tls", "default", "mx.example.test")
         self.mx.options["tls_dir"] = self.mx.folder / "tls"
         self.pop3s = ("127.0.0.1", free_port())
