@@ -285,6 +285,26 @@ enum auth_verdict auth_open_quick(const struct config *config, const struct auth
 	return verdict;
 }
 
+void auth_stop_short(struct auth_backends *backends)
+{
+	for (size_t i = 0; i < backends->count; i++)
+		if (backends->backend[i].verify_at_once != NULL)
+			backends->backend[i].verify = backends->backend[i].verify_at_once;
+}
+
+void auth_go_on(struct auth_backends *backends)
+{
+	struct auth_backend *all = backends->backend;
+	size_t first = 0;
+
+	while (first < backends->count && all[first].verify_at_once == NULL) {
+		all[first].close(all[first].self);
+		first++;
+	}
+	backends->count -= first;
+	memmove(all, all + first, backends->count * sizeof all[0]);
+}
+
 void auth_close(struct auth_backends *backends)
 {
 	while (backends->count > 0) {

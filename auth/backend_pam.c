@@ -174,22 +174,20 @@ static enum auth_verdict log_in(const struct pam_backend *self, const struct per
 	return refuse(result, "unknown-user");
 }
 
-static enum auth_verdict pam_verify(void *context, const struct auth_request *request,
-				    bool *known, struct auth_result *result,
-				    struct fault *fault)
+/* AUTH_OK: somebody to ask restante-pam about. */
+static enum auth_verdict find_person(const struct pam_backend *self,
+				     const struct auth_request *request, struct person *person,
+				     struct auth_result *result, struct fault *fault)
 {
-	const struct pam_backend *self = context;
-	struct person person;
 	enum accounts_status found;
 
-	*known = false;
 	if (request->method != AUTH_PASS && request->method != AUTH_PLAIN &&
 	    request->method != AUTH_LOGIN)
 		return refuse(result, "unknown-user");
-	if (!person_of(self, request->user, &person))
+	if (!person_of(self, request->user, person))
 		return refuse(result, "unknown-user");
 	/* Users of the system who are none of ours are nobody's to try passwords on. */
-	found = account_find(self->accounts, str_of(person.address), &result->account, NULL,
+	found = account_find(self->accounts, str_of(person->address), &result->account, NULL,
 			     fault);
 	if (found == ACCOUNTS_NOT_FOUND && self->accounts_path == NULL) {
 		password_burn(request->secret);
@@ -197,7 +195,32 @@ static enum auth_verdict pam_verify(void *context, const struct auth_request *re
 	}
 	if (found != ACCOUNTS_OK && found != ACCOUNTS_NOT_FOUND)
 		return unavailable(result, "accounts-unavailable");
-	return log_in(self, &person, request, known, result, fault);
+	return AUTH_OK;
+}
+
+static enum auth_verdict pam_verify_at_once(void *context, const struct auth_request *request,
+					    bool *known, struct auth_result *result,
+					    struct fault *fault)
+{
+	struct person person;
+	enum auth_verdict verdict = find_person(context, request, &person, result, fault);
+
+	/* Nobody is asked behind this one before it has been asked itself. */
+	*known = verdict == AUTH_OK;
+	return verdict == AUTH_OK ? AUTH_WAITS : verdict;
+}
+
+static enum auth_verdict pam_verify(void *context, const struct auth_request *request,
+				    bool *known, struct auth_result *result,
+				    struct fault *fault)
+{
+	const struct pam_backend *self = context;
+	struct person person;
+	enum auth_verdict verdict = find_person(self, request, &person, result, fault);
+
+	*known = false;
+	return verdict == AUTH_OK ? log_in(self, &person, request, known, result, fault)
+				  : verdict;
 }
 
 /* --- a recipient ----------------------------------------------------------------------------- */
@@ -240,6 +263,7 @@ enum auth_verdict auth_pam_open(const struct config *config, struct accounts *ac
 	*backend = (struct auth_backend){
 		.name = "pam",
 		.verify = pam_verify,
+		.verify_at_once = pam_verify_at_once,
 		.close = pam_close,
 		.self = self,
 		.provide = self->accounts_path != NULL ? pam_provide : NULL,

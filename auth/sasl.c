@@ -212,6 +212,8 @@ static enum sasl_step verdict_step(enum auth_verdict verdict)
 		return SASL_ACCEPTED;
 	case AUTH_REFUSED:
 		return SASL_REFUSED;
+	case AUTH_WAITS:
+		return SASL_WORK;
 	case AUTH_UNAVAILABLE:
 	case AUTH_VERDICT_COUNT:
 		break;

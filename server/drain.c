@@ -35,6 +35,7 @@ static void look(struct server *server, bool time_is_over)
 		return;
 	/* Nobody hears the answer any more: it need not wait for a hash. */
 	hashers_refuse(&server->hashers);
+	hashers_refuse(&server->pam_hashers);
 }
 
 /* Until the table is empty or the time has come. Looks again: a session may come to rest. */

@@ -153,13 +153,13 @@ static struct login_job *next_job(struct hashers *hashers)
 	return job;
 }
 
-void login_job_verify(struct login_job *job, struct auth_backends *backends)
+bool login_job_verify(struct login_job *job, struct auth_backends *backends)
 {
 	if (job->work != NULL)
-		job->work(job, backends);
-	else
-		job->verdict = auth_verify(backends->backend, backends->count, &job->request,
-					   clock_wall_seconds(), &job->result, &job->fault);
+		return job->work(job, backends);
+	job->verdict = auth_verify(backends->backend, backends->count, &job->request,
+				   clock_wall_seconds(), &job->result, &job->fault);
+	return job->verdict != AUTH_WAITS;
 }
 
 static void *hasher_main(void *context)
@@ -172,8 +172,10 @@ static void *hasher_main(void *context)
 			give_up(job, "stopping");
 			continue;
 		}
-		login_job_verify(job, &hasher->backends);
-		job->done(job);
+		if (login_job_verify(job, &hasher->backends))
+			job->done(job);
+		else
+			hashers_submit(hasher->hashers->waiting, job);
 	}
 	return NULL;
 }
@@ -192,10 +194,15 @@ static bool hasher_prepare(struct hasher *hasher, struct hashers *hashers,
 	    ACCOUNTS_OK)
 		return false;
 	means.accounts = hasher->accounts;
-	if (auth_open(server_config(server), &means, &hasher->backends, fault) == AUTH_OK)
-		return true;
-	accounts_close(&hasher->accounts);
-	return false;
+	if (auth_open(server_config(server), &means, &hasher->backends, fault) != AUTH_OK) {
+		accounts_close(&hasher->accounts);
+		return false;
+	}
+	if (hashers->waiting != NULL)
+		auth_stop_short(&hasher->backends);
+	else
+		auth_go_on(&hasher->backends);
+	return true;
 }
 
 /* One after the other and before any of the threads runs, as pool_start does: see there. */
@@ -212,9 +219,10 @@ static bool prepare_all(struct hashers *hashers, const struct server *server, un
 }
 
 bool hashers_start(struct hashers *hashers, const struct server *server, unsigned threads,
-		   struct fault *fault)
+		   struct hashers *waiting, struct fault *fault)
 {
 	memset(hashers, 0, sizeof *hashers);
+	hashers->waiting = waiting;
 	hashers->threads = calloc(threads, sizeof hashers->threads[0]);
 	if (hashers->threads == NULL || pthread_mutex_init(&hashers->mutex, NULL) != 0 ||
 	    pthread_cond_init(&hashers->work, NULL) != 0) {

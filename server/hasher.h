@@ -1,6 +1,8 @@
 /*
  * Hashers: the few threads that verify credentials, deliberately slow work that no worker waits
- * for, and whatever else asks authentication backends. Their queue is bounded and fair: sources
+ * for, and whatever else asks authentication backends. There are two pools of them: the second
+ * one's may wait for another program (PAM), so that one which hangs keeps nobody else from logging
+ * in; what has to wait is handed on to it (docs/adr/0023). A pool's queue is bounded and fair: sources
  * (net/peer.h) take turns, and a full queue gives up a job of the source that has most, so that one
  * that floods the queue harms only itself.
  */
@@ -20,8 +22,11 @@ struct hasher_source;
 /* One login. Owned by the session; the queue's until done is called, by whatever thread. */
 struct login_job {
 	struct source source;
-	/* What is done in the hasher; NULL: auth_verify of `request`. */
-	void (*work)(struct login_job *job, struct auth_backends *backends);
+	/*
+	 * What is done in the hasher; NULL: auth_verify of `request`. False: these backends would
+	 * have to wait for the rest of it, and others do it.
+	 */
+	bool (*work)(struct login_job *job, struct auth_backends *backends);
 	struct auth_request request; /* its texts stay valid until done */
 	char peer[PEER_TEXT_MAX];    /* request.peer's text */
 	struct network_address from; /* request.from */
@@ -35,8 +40,11 @@ struct login_job {
 	struct login_job *next;
 };
 
-/* The job's work, with these backends: sets its verdict, or its step. */
-void login_job_verify(struct login_job *job, struct auth_backends *backends);
+/*
+ * The job's work, with these backends: sets its verdict, or its step. False: they would have to
+ * wait for the rest of it.
+ */
+MUST_USE bool login_job_verify(struct login_job *job, struct auth_backends *backends);
 
 struct hasher {
 	pthread_t thread;
@@ -46,6 +54,7 @@ struct hasher {
 };
 
 struct hashers {
+	struct hashers *waiting; /* to whom what has to wait is handed on; NULL: these do */
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
 	struct hasher_source *turn, *last; /* the sources that have jobs, in turn */
@@ -56,9 +65,13 @@ struct hashers {
 	unsigned prepared, running; /* of threads */
 };
 
-/* False: a hasher cannot have its accounts, memory or thread; nothing is left running. */
+/*
+ * `waiting`: a pool that is started before this one and stopped after it, or need not be there
+ * where no backend waits. NULL: these are the ones who wait, and all that is handed on to them.
+ * False: a hasher cannot have its accounts, memory or thread; nothing is left running.
+ */
 MUST_USE bool hashers_start(struct hashers *hashers, const struct server *server,
-			    unsigned threads, struct fault *fault);
+			    unsigned threads, struct hashers *waiting, struct fault *fault);
 /* From now on every job comes back as AUTH_UNAVAILABLE, without the work. */
 void hashers_refuse(struct hashers *hashers);
 /* Refuses what is queued, then ends the threads. Does nothing when they were never started. */

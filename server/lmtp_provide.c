@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "server.h"
 
-/* A hasher's job about addresses. */
+/* A job about addresses, for hashers who may wait. */
 struct provision {
 	struct login_job job;
 	struct lmtp_connection *c;
@@ -46,7 +46,7 @@ bool lmtp_provide_needed(struct lmtp_connection *c, const struct recipient_targe
 }
 
 /* A hasher's thread. Each on its own: one whom nobody knows does not keep the next one out. */
-static void provide(struct login_job *job, struct auth_backends *backends)
+static bool provide(struct login_job *job, struct auth_backends *backends)
 {
 	struct provision *provision = job->context;
 
@@ -54,6 +54,7 @@ static void provide(struct login_job *job, struct auth_backends *backends)
 	for (size_t i = 0; i < provision->count && job->verdict != AUTH_UNAVAILABLE; i++)
 		job->verdict = auth_provide(backends->backend, backends->count,
 					    str_of(provision->addresses[i]), &job->fault);
+	return true;
 }
 
 static void provided(struct login_job *job)
@@ -72,7 +73,7 @@ void lmtp_provide_park(struct lmtp_connection *c)
 	job->work = provide;
 	job->done = provided;
 	job->context = c->provision;
-	hashers_submit(&c->base.server->hashers, job);
+	hashers_submit(&c->base.server->pam_hashers, job);
 }
 
 enum auth_verdict lmtp_provide_end(struct lmtp_connection *c)

@@ -360,8 +360,8 @@ static bool accepted_at_once(struct worker *worker, struct login_job *job)
 {
 	if (worker->quick.count == 0)
 		return false;
-	login_job_verify(job, &worker->quick);
-	if (job->sasl != NULL)
+	/* These backends never wait. */
+	if (login_job_verify(job, &worker->quick) && job->sasl != NULL)
 		take_verdict(job);
 	if (job->verdict == AUTH_OK)
 		return true;

@@ -57,10 +57,11 @@ static bool open_exchange(struct pop3_connection *c, unsigned mechanism)
 }
 
 /* A hasher's thread. */
-static void work(struct login_job *job, struct auth_backends *backends)
+static bool work(struct login_job *job, struct auth_backends *backends)
 {
 	job->step =
 		sasl_work(job->sasl, backends->backend, backends->count, clock_wall_seconds());
+	return job->step != SASL_WORK;
 }
 
 /* A step that is the worker's own to take further. */

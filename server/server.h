@@ -35,7 +35,8 @@ struct server {
 	struct table table;
 	struct timers timers;
 	struct hashers hashers;
-	struct limiter limiter; /* of failed logins */
+	struct hashers pam_hashers; /* not there where PAM is not used */
+	struct limiter limiter;     /* of failed logins */
 	struct bans bans;
 	struct admission deliveries; /* LMTP messages being received */
 	atomic_uint auth_lines;      /* long lines of AUTH on their way */

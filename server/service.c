@@ -128,8 +128,10 @@ static bool open_data(struct server *server, const struct config *config, struct
 static uint32_t connection_limit(const struct config *config, unsigned workers, unsigned shards)
 {
 	uint64_t nofile = privilege_raise_nofile();
-	/* A hasher may have accounts.db open a second time, to make a mailbox. */
-	uint64_t databases = (uint64_t)(workers + 2) * (shards + 1) + 2 * config->hashers;
+	/* PAM's may have accounts.db open a second time, to make a mailbox. */
+	uint64_t hashers = config->hashers +
+			   (config_uses(config, CONFIG_PAM) ? 2 * config->pam_threads : 0);
+	uint64_t databases = (uint64_t)(workers + 2) * (shards + 1) + hashers;
 	uint64_t fixed = DESCRIPTORS_FIXED + TABLE_SPARE + databases * DESCRIPTORS_PER_DATABASE;
 	uint64_t room = nofile > fixed + 16 ? nofile - fixed : 16;
 	struct log_line line;
@@ -234,6 +236,17 @@ static bool start_accepting(struct service *s, struct fault *fault)
 	return acceptor_start(&s->acceptor, &s->server, s->accepting, listeners->n, fault);
 }
 
+/* PAM's first: the others hand on to them. */
+static bool start_hashers(struct server *server, const struct config *config,
+			  struct fault *fault)
+{
+	if (config_uses(config, CONFIG_PAM) &&
+	    !hashers_start(&server->pam_hashers, server, config->pam_threads, NULL, fault))
+		return false;
+	return hashers_start(&server->hashers, server, config->hashers, &server->pam_hashers,
+			     fault);
+}
+
 static bool start_all(struct service *s, const struct config *config, struct fault *fault)
 {
 	struct server *server = &s->server;
@@ -252,7 +265,7 @@ static bool start_all(struct service *s, const struct config *config, struct fau
 	housekeeping.context = server;
 	return set_up_shared(server, config, connections, fault) &&
 	       open_credentials(server, config, fault) && start_log(fault) &&
-	       hashers_start(&server->hashers, server, config->hashers, fault) &&
+	       start_hashers(server, config, fault) &&
 	       pool_start(&s->pool, server, workers, fault) &&
 	       start_control(s, config, fault) &&
 	       housekeeper_start(&housekeeping, &s->housekeeper, fault) &&
@@ -273,6 +286,7 @@ static void take_down(struct service *s)
 	acceptor_stop(&s->acceptor);
 	pool_stop(&s->pool, server);
 	hashers_stop(&server->hashers);
+	hashers_stop(&server->pam_hashers);
 	store_close(&server->store);
 	listeners_close(&server->listeners);
 	free(s->accepting);

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/number.h"
 
-/* More than there are hashers at the other end. */
+/* More than the server asks at a time. */
 #define BACKLOG 128
 
 bool listening_is_inherited(void)

@@ -17,6 +17,7 @@ enum auth_verdict {
 	AUTH_UNAVAILABLE, /* cannot tell now: [SYS/TEMP], never counted as a failure */
 	AUTH_REFUSED, /* unknown user, wrong password, not allowed: the client hears one text */
 	AUTH_OK,
+	AUTH_WAITS, /* after auth_stop_short only: auth_go_on's backends decide */
 	AUTH_VERDICT_COUNT
 };
 
@@ -72,6 +73,13 @@ struct auth_backend {
 	enum auth_verdict (*scram)(void *self, const struct auth_request *request, bool *known,
 				   struct scram_keys *keys, struct auth_result *result,
 				   struct fault *fault);
+	/*
+	 * As verify, but AUTH_WAITS where that would keep the thread waiting for another program.
+	 * NULL: it never does.
+	 */
+	enum auth_verdict (*verify_at_once)(void *self, const struct auth_request *request,
+					    bool *known, struct auth_result *result,
+					    struct fault *fault);
 };
 
 /*
@@ -124,6 +132,13 @@ MUST_USE enum auth_verdict auth_open_quick(const struct config *config,
 					   const struct auth_means *means,
 					   struct auth_backends *backends, struct fault *fault);
 void auth_close(struct auth_backends *backends);
+/*
+ * One login in two threads, so that only those who must wait do. The first stops short of the
+ * backend that would wait, and says AUTH_WAITS; the second goes on with that one, and the first
+ * ones, who do not know the user, are not asked again.
+ */
+void auth_stop_short(struct auth_backends *backends);
+void auth_go_on(struct auth_backends *backends);
 
 /*
  * Asks the backends in order. User name and password are prepared by SASLprep (RFC 4013); what it

@@ -95,6 +95,7 @@ struct config {
 	char *pam_domain; /* the system user "ann" is ann@pam_domain; never "" with CONFIG_PAM */
 	char *pam_socket;  /* of restante-pam */
 	char *pam_service; /* a file's name in /etc/pam.d */
+	unsigned pam_threads;
 	unsigned pam_seconds;
 	bool pam_create_mailbox; /* at a system user's first login or message */
 

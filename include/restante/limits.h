@@ -93,10 +93,11 @@
 #define HELPER_USER_MAX LMTP_LOCAL_PART_MAX /* a system user is a local-part */
 #define HELPER_SERVICE_MAX 32               /* a file's name in /etc/pam.d */
 #define HELPER_ADDRESS_MAX 64               /* a peer's address as text */
-#define HELPER_WORKERS 4      /* more than hashers, so that one that hangs is not missed */
+#define HELPER_WORKERS 4      /* more than PAM_THREADS, so that one that hangs is not missed */
 #define HELPER_REQUESTS 200   /* then a worker is renewed: modules leak */
 #define HELPER_SECONDS 8      /* a worker that takes longer hangs: below PAM_SECONDS */
 #define HELPER_READ_SECONDS 2 /* from connecting to the request: it is sent at once */
+#define PAM_THREADS 3         /* so many questions at a time */
 #define PAM_SECONDS 10        /* the server waits so long for an answer */
 /* Below are the system's own accounts, which have no mail and must not be guessed at. */
 #define HELPER_UID_MIN 1000

@@ -69,6 +69,7 @@ MUST_USE bool sasl_open(const struct sasl_terms *terms, struct sasl_exchange **e
 /* NULL: the client gave no initial response with the mechanism's name (RFC 4422 section 3). */
 MUST_USE enum sasl_step sasl_respond(struct sasl_exchange *exchange,
 				     const struct str *response);
+/* SASL_WORK again: the backends said AUTH_WAITS, and others are to be asked. */
 MUST_USE enum sasl_step sasl_work(struct sasl_exchange *exchange, struct auth_backend *backends,
 				  size_t count, int64_t now);
 struct str sasl_challenge(const struct sasl_exchange *exchange);

@@ -1,5 +1,7 @@
 """Users of the system: restanted with restante-pam beside it. PAM is pam_wrapper's, so that no test
 needs root; where root runs them, the real one is tried as well."""
+import base64
+import contextlib
 import os
 import pathlib
 import re
@@ -304,9 +306,17 @@ class Wrapped(PamTest):
 
     def stopped(self, helper):
         """Workers that do not get on, as if PAM or NSS did not answer."""
-        for pid in helper.workers():
+        pids = helper.workers()
+        for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        return helper.workers()
+        # Also where a test fails: the helper does not end before they do.
+        self.addCleanup(self.go_on, pids)
+        return pids
+
+    def go_on(self, pids):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def test_helper_that_does_not_answer_keeps_no_thread_of_the_pool(self):
         server = self.system_server(workers=1, hashers=2)
@@ -318,10 +328,33 @@ class Wrapped(PamTest):
             waiting.send(f"RCPT TO:<games@{DOMAIN}>\r\nNOOP\r\n".encode())
             server.login("table").close()
             self.assertEqual(other.code("NOOP"), 250)
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            self.go_on(pids)
             self.assertEqual(waiting.reply()[0], 250)
             self.assertEqual(waiting.reply()[0], 250)
+
+    def test_more_that_hang_than_threads_keep_no_user_of_the_table_waiting(self):
+        server = self.system_server(workers=1, hashers=2, pam_threads=2)
+        server.add_user("table")
+        helper = self.helper(server, "--workers", "1")
+        pids = self.stopped(helper)
+        plain = base64.b64encode(f"\0games@{DOMAIN}\0wrong".encode()).decode()
+        login = (f"USER games@{DOMAIN}\r\nPASS wrong\r\n", f"AUTH PLAIN {plain}\r\n")
+        with contextlib.ExitStack() as stack:
+            hanging = [stack.enter_context(wire.Pop3(server.pop3)) for _ in range(6)]
+            for i, pop3 in enumerate(hanging):
+                pop3.send(login[i % 2].encode())
+            # The listening one, and two questions: no thread is left that could wait.
+            wait_until(lambda: pathlib.Path("/proc/net/unix").read_text().count(
+                str(helper.socket)) >= 3)
+            server.login("table").close()
+            self.assertTrue(self.attempt(server, f"table@{DOMAIN}", "x").startswith(WRONG))
+            self.assertTrue(self.attempt(server, "x@example.net", "x").startswith(WRONG))
+            self.assertNotIn(f'user="games@{DOMAIN}"', "\n".join(server.log))
+            self.go_on(pids)
+            for i, pop3 in enumerate(hanging):
+                if i % 2 == 0:
+                    self.assertTrue(pop3.line().startswith(b"+OK"))
+                self.assertTrue(pop3.line().startswith(WRONG))
 
     def test_client_that_leaves_while_the_helper_is_asked(self):
         server = self.system_server()
@@ -333,8 +366,7 @@ class Wrapped(PamTest):
         with wire.Pop3(server.pop3) as pop3:
             pop3.ok(f"USER games@{DOMAIN}")
             pop3.send(b"PASS secret of games\r\n")
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        self.go_on(pids)
         for protocol in ("lmtp", "pop3"):
             server.wait_log(f"session protocol={protocol}")
         server.login("games", "secret of games").close()
@@ -348,8 +380,7 @@ class Wrapped(PamTest):
         with wire.Lmtp(server.lmtp) as lmtp:
             lmtp.command("MAIL FROM:<a@example.net>")
             self.assertEqual(lmtp.code(f"RCPT TO:<games@{DOMAIN}>"), 451)
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        self.go_on(pids)
         wait_until(lambda: self.attempt(server, f"games@{DOMAIN}",
                                         "secret of games").startswith(b"+OK"))
 

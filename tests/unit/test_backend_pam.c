@@ -335,6 +335,47 @@ static void recipient_of_the_system_gets_a_mailbox(void **state)
 			 AUTH_UNAVAILABLE);
 }
 
+static void stopping_short_asks_only_who_answers_at_once(void **state)
+{
+	struct room *room = *state;
+
+	add_mailbox(room->f, "bob@example.org", "{PLAIN}of the table");
+	add_mailbox(room->f, "ann@example.org", NULL);
+	room->config.pam_create_mailbox = false;
+	open_backends(room);
+	auth_stop_short(&room->backends);
+	expect(room, "bob@example.org", "of the table", "sql", "ok");
+	expect(room, "bob@example.org", "of the system", "sql", "bad-password");
+	expect(room, "nobody@example.org", "x", NULL, "unknown-user");
+	expect(room, "ann@example.net", "x", NULL, "unknown-user");
+	assert_int_equal(attempt(room, AUTH_PASS, "ann@example.org", "of the system"),
+			 AUTH_WAITS);
+	assert_int_equal(result.account.id, 0);
+	assert_int_equal(asked, 0);
+}
+
+static void going_on_asks_those_that_wait_and_who_follows(void **state)
+{
+	struct room *room = *state;
+
+	add_mailbox(room->f, "bob@example.org", "{PLAIN}of the table");
+	open_backends(room);
+	auth_go_on(&room->backends);
+	assert_int_equal(room->backends.count, 1);
+	expect(room, "ann@example.org", "of the system", "pam", "ok");
+	expect(room, "bob@example.org", "of the table", NULL, "unknown-user");
+	/* The other way round PAM is the first that waits, and everybody is asked. */
+	room->config.auth_backends =
+		(struct config_backends){ .order = { CONFIG_PAM, CONFIG_SQL }, .count = 2 };
+	open_backends(room);
+	auth_go_on(&room->backends);
+	assert_int_equal(room->backends.count, 2);
+	expect(room, "bob@example.org", "of the table", "sql", "ok");
+	auth_stop_short(&room->backends);
+	add_mailbox(room->f, "eve@example.net", "{PLAIN}of the table");
+	expect(room, "eve@example.net", "of the table", "sql", "ok");
+}
+
 #define ROOM_TEST(function) cmocka_unit_test_setup_teardown(function, room_open, room_close)
 
 int main(void)
@@ -352,6 +393,8 @@ int main(void)
 		ROOM_TEST(apop_is_never_pams),
 		ROOM_TEST(mailbox_that_cannot_be_made_is_temporary),
 		ROOM_TEST(recipient_of_the_system_gets_a_mailbox),
+		ROOM_TEST(stopping_short_asks_only_who_answers_at_once),
+		ROOM_TEST(going_on_asks_those_that_wait_and_who_follows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ static sem_t begun; /* one post per verification begun */
 static int opened, accounts_at_most;
 static char order[HASHER_QUEUE + 2];
 static size_t order_n;
+static char waits_for; /* who is not known before another program has been asked */
 
 enum accounts_status accounts_open(const char *path, bool writable, struct accounts **accounts,
 				   struct fault *fault)
@@ -43,8 +44,19 @@ enum auth_verdict auth_open(const struct config *config, const struct auth_means
 			    struct auth_backends *backends, struct fault *fault)
 {
 	(void)config, (void)means, (void)fault;
-	backends->count = 0;
+	*backends = (struct auth_backends){ .count = 0 };
 	return AUTH_OK;
+}
+
+/* The one thing that a job sees of its backends here: which of the two it is given. */
+void auth_stop_short(struct auth_backends *backends)
+{
+	backends->backend[0].name = "stops short";
+}
+
+void auth_go_on(struct auth_backends *backends)
+{
+	backends->backend[0].name = "goes on";
 }
 
 void auth_close(struct auth_backends *backends)
@@ -56,9 +68,11 @@ enum auth_verdict auth_verify(struct auth_backend *backends, size_t count,
 			      const struct auth_request *request, int64_t now,
 			      struct auth_result *result, struct fault *fault)
 {
-	(void)backends, (void)count, (void)now, (void)result, (void)fault;
+	(void)count, (void)now, (void)result, (void)fault;
 	sem_post(&begun);
 	sem_wait(&gate);
+	if (waits_for == request->user.p[0] && strcmp(backends->name, "stops short") == 0)
+		return AUTH_WAITS;
 	order[order_n++] = request->user.p[0];
 	return AUTH_OK;
 }
@@ -86,6 +100,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	order_n = 0;
+	waits_for = '\0';
 	accounts_at_most = INT_MAX;
 	return sem_init(&gate, 0, 0) | sem_init(&finished, 0, 0) | sem_init(&begun, 0, 0);
 }
@@ -99,7 +114,7 @@ static void queue_one_source_floods_others_take_turns(void **state)
 	const char *who = "aaaaaaaaabbc";
 
 	(void)state;
-	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	assert_true(hashers_start(&hashers, &server, 1, NULL, &fault));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
 		jobs[i] = job_of(who[i]);
 		hashers_submit(&hashers, &jobs[i]);
@@ -125,7 +140,7 @@ static void submit_to_a_full_queue_takes_from_who_has_most(void **state)
 	size_t n = 0;
 
 	(void)state;
-	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	assert_true(hashers_start(&hashers, &server, 1, NULL, &fault));
 	jobs[n] = job_of('z');
 	hashers_submit(&hashers, &jobs[n++]);
 	sem_wait(&begun);
@@ -163,7 +178,7 @@ static void submit_to_a_queue_full_of_many_sources_is_refused(void **state)
 	struct fault fault = { "" };
 
 	(void)state;
-	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	assert_true(hashers_start(&hashers, &server, 1, NULL, &fault));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
 		jobs[i] = job_of('a');
 		memcpy(&jobs[i].source.prefix, &i, sizeof i);
@@ -189,7 +204,7 @@ static void stop_with_queued_jobs_refuses_them_without_the_work(void **state)
 	int answered;
 
 	(void)state;
-	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	assert_true(hashers_start(&hashers, &server, 1, NULL, &fault));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
 		jobs[i] = job_of('a');
 		hashers_submit(&hashers, &jobs[i]);
@@ -206,10 +221,18 @@ static void stop_with_queued_jobs_refuses_them_without_the_work(void **state)
 		assert_int_equal(jobs[i].verdict, AUTH_UNAVAILABLE);
 }
 
-static void work_of_its_own(struct login_job *job, struct auth_backends *backends)
+static bool work_of_its_own(struct login_job *job, struct auth_backends *backends)
 {
 	assert_int_equal(backends->count, 0);
 	job->verdict = AUTH_UNAVAILABLE;
+	return true;
+}
+
+static bool answered_at_once(struct login_job *job, struct auth_backends *backends)
+{
+	assert_string_equal(backends->backend[0].name, "stops short");
+	job->verdict = AUTH_OK;
+	return true;
 }
 
 static void job_with_work_of_its_own_does_that(void **state)
@@ -221,12 +244,42 @@ static void job_with_work_of_its_own_does_that(void **state)
 
 	(void)state;
 	job.work = work_of_its_own;
-	assert_true(hashers_start(&hashers, &server, 1, &fault));
+	assert_true(hashers_start(&hashers, &server, 1, NULL, &fault));
 	hashers_submit(&hashers, &job);
 	sem_wait(&finished);
 	assert_int_equal(job.verdict, AUTH_UNAVAILABLE);
 	assert_int_equal(order_n, 0);
 	hashers_stop(&hashers);
+}
+
+static void job_that_waits_is_handed_on_and_keeps_nobody(void **state)
+{
+	struct login_job slow = job_of('p');
+	struct login_job quick = job_of('q');
+	struct server server = { .started = 0 };
+	struct hashers waiting;
+	struct hashers hashers;
+	struct fault fault = { "" };
+
+	(void)state;
+	waits_for = 'p';
+	assert_true(hashers_start(&waiting, &server, 1, NULL, &fault));
+	assert_true(hashers_start(&hashers, &server, 1, &waiting, &fault));
+	hashers_submit(&hashers, &slow);
+	sem_wait(&begun);
+	sem_post(&gate);
+	/* The second thread has it now, at a gate that stays shut. */
+	sem_wait(&begun);
+	quick.work = answered_at_once;
+	hashers_submit(&hashers, &quick);
+	sem_wait(&finished);
+	assert_int_equal(quick.verdict, AUTH_OK);
+	assert_int_equal(slow.verdict, AUTH_WAITS);
+	sem_post(&gate);
+	sem_wait(&finished);
+	assert_int_equal(slow.verdict, AUTH_OK);
+	hashers_stop(&hashers);
+	hashers_stop(&waiting);
 }
 
 static void start_without_accounts_fails(void **state)
@@ -238,7 +291,7 @@ static void start_without_accounts_fails(void **state)
 	(void)state;
 	accounts_at_most = 2;
 	/* The third cannot have its accounts: none may stay behind and answer wrongly. */
-	assert_false(hashers_start(&hashers, &server, 4, &fault));
+	assert_false(hashers_start(&hashers, &server, 4, NULL, &fault));
 	assert_int_equal(opened, 0);
 }
 
@@ -252,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup(stop_with_queued_jobs_refuses_them_without_the_work,
 				       set_up),
 		cmocka_unit_test_setup(job_with_work_of_its_own_does_that, set_up),
+		cmocka_unit_test_setup(job_that_waits_is_handed_on_and_keeps_nobody, set_up),
 		cmocka_unit_test_setup(start_without_accounts_fails, set_up),
 	};
 
