@@ -33,6 +33,10 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_SHARDS] = { "shards", 0, NULL, "figures of the store instead, shard by shard" },
 	[OPTION_KEY] = { "key", 0, "KEY",
 			 "which one, where the address had several: its store_key" },
+	[OPTION_FROM] = { "from", 0, "ADDRESS",
+			  "the client's IP address (default: this machine's own)" },
+	[OPTION_METHOD] = { "method", 0, "NAME",
+			    "how the client logs in, as the log names it (default: pass)" },
 };
 
 #define PASSWORD_OPTIONS (OPTION_BIT(OPTION_GENERATE) | OPTION_BIT(OPTION_PASSWORD_STDIN))
@@ -166,8 +170,9 @@ static const struct command commands[] = {
 	  PASSWORD_OPTIONS | OPTION_BIT(OPTION_SCHEME), 0, 0, COLUMNS_NONE, command_hash },
 	{ "auth test", "ADDRESS",
 	  "Tells whether a password would be accepted, by whom, and why not.",
-	  "restante auth test ann@example.org",
-	  OPTION_BIT(OPTION_PASSWORD_STDIN), 1, 1, COLUMNS_NONE, command_auth_test },
+	  "restante auth test ann@example.org --method scram-sha-256",
+	  OPTION_BIT(OPTION_PASSWORD_STDIN) | OPTION_BIT(OPTION_FROM) |
+	  OPTION_BIT(OPTION_METHOD), 1, 1, COLUMNS_NONE, command_auth_test },
 
 	{ "maildrop list", "ADDRESS",
 	  "Lists the messages of a maildrop, or those deleted and still kept.",

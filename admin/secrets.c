@@ -1,16 +1,14 @@
 /*
- * The commands about passwords: setting them, APOP's secrets, hashes for SQL, and trying one.
+ * The commands about passwords: setting them, APOP's secrets, and hashes for SQL.
  * No secret comes from the command line, and none stays in memory longer than it is needed.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "ask.h"
-#include "base/clock.h"
 #include "commands.h"
 #include "complain.h"
 #include "output.h"
-#include "restante/auth.h"
 #include "restante/passwords.h"
 
 static struct str password_str(const struct password *password)
@@ -167,70 +165,5 @@ int command_hash(struct tool *tool)
 		code = complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
 	password_wipe(&password);
 	explicit_bzero(hash, sizeof hash);
-	return code;
-}
-
-/* --- auth test ---------------------------------------------------------------------- */
-
-static int print_verdict(const struct tool *tool, const char *address,
-			 enum auth_verdict verdict, const struct auth_result *result)
-{
-	static const struct output_column columns[] = {
-		{ "user", OUTPUT_TEXT },
-		{ "accepted", OUTPUT_BOOL },
-		{ "backend", OUTPUT_TEXT },
-		{ "reason", OUTPUT_TEXT },
-	};
-	static const int codes[] = {
-		[AUTH_OK] = EX_OK,
-		[AUTH_REFUSED] = EX_NOPERM,
-		[AUTH_UNAVAILABLE] = EX_TEMPFAIL,
-	};
-	const char *reason = result->reason != NULL ? result->reason : "";
-	const char *values[] = { address, verdict == AUTH_OK ? "1" : "0", result->backend,
-				 reason };
-	struct output *output =
-		output_begin(tool, "logins", OUTPUT_FACTS, columns, ARRAY_SIZE(columns));
-	output_row(output, values);
-	output_end(&output);
-	return codes[verdict];
-}
-
-static int try_password(struct tool *tool, const char *address, const struct password *password)
-{
-	struct fault fault = { "" };
-	struct auth_backends backends;
-	struct auth_result result = { 0 };
-	struct auth_request request = { .method = AUTH_PASS,
-					.user = str_of(address),
-					.secret = password_str(password) };
-	int code = tool_key(tool);
-	if (code != EX_OK)
-		return code;
-	/* Trying makes no mailboxes. */
-	const struct auth_means means = { .accounts = tool->accounts, .key = tool->key };
-
-	if (auth_open(tool->config, &means, &backends, &fault) != AUTH_OK)
-		return complain(EX_TEMPFAIL, "cannot open the backends: %s", fault.text);
-	enum auth_verdict verdict = auth_verify(backends.backend, backends.count, &request,
-						clock_wall_seconds(), &result, &fault);
-	code = print_verdict(tool, address, verdict, &result);
-	auth_close(&backends);
-	if (verdict != AUTH_OK && fault.text[0] != '\0')
-		complain(code, "%s", fault.text);
-	return code;
-}
-
-int command_auth_test(struct tool *tool)
-{
-	struct password password;
-	int code = tool_accounts(tool, false);
-	if (code == EX_OK)
-		code = password_get(tool, "Password", PASSWORD_TRIED, &password);
-	if (code != EX_OK)
-		return code;
-	/* As a client would write it: nothing is put into lower case here. */
-	code = try_password(tool, tool->args[0], &password);
-	password_wipe(&password);
 	return code;
 }

@@ -78,11 +78,24 @@ static enum scram_hash hash_of(const struct scheme *scheme)
 	return scheme->digest == EVP_sha1 ? SCRAM_SHA_1 : SCRAM_SHA_256;
 }
 
+enum password_verdict scram_keys_match(enum scram_hash hash, const struct scram_keys *keys,
+				       struct str password)
+{
+	struct scram_keys derived = *keys;
+	enum password_verdict verdict = PASSWORD_UNAVAILABLE;
+
+	if (derive(hash, password, &derived))
+		verdict = octets_verdict(derived.stored_key, keys->stored_key,
+					 hashes[hash].octets);
+	explicit_bzero(&derived, sizeof derived);
+	return verdict;
+}
+
 enum password_verdict scram_verify(const struct scheme *scheme, struct str value,
 				   struct str password, struct fault *fault)
 {
 	enum scram_hash hash = hash_of(scheme);
-	struct scram_keys stored, derived;
+	struct scram_keys stored;
 	enum password_verdict verdict;
 
 	if (!scram_keys_parse(value, hash, &stored)) {
@@ -90,12 +103,9 @@ enum password_verdict scram_verify(const struct scheme *scheme, struct str value
 	} else if (password.p == NULL) {
 		verdict = PASSWORD_DIFFERS;
 	} else {
-		derived = stored;
-		verdict = derive(hash, password, &derived)
-				  ? octets_verdict(derived.stored_key, stored.stored_key,
-						   hashes[hash].octets)
-				  : scheme_unavailable(scheme, "the derivation failed", fault);
-		explicit_bzero(&derived, sizeof derived);
+		verdict = scram_keys_match(hash, &stored, password);
+		if (verdict == PASSWORD_UNAVAILABLE)
+			verdict = scheme_unavailable(scheme, "the derivation failed", fault);
 	}
 	explicit_bzero(&stored, sizeof stored);
 	return verdict;

@@ -70,6 +70,9 @@ size_t scram_key_octets(enum scram_hash hash);
 /* PASSWORD_MATCHES: *keys is set. */
 MUST_USE enum password_verdict password_scram(const char *stored, enum scram_hash hash,
 					      struct scram_keys *keys, struct fault *fault);
+/* Does a password, as a client prepares it, lead to these keys. */
+MUST_USE enum password_verdict
+scram_keys_match(enum scram_hash hash, const struct scram_keys *keys, struct str password);
 /* "rounds,salt,StoredKey,ServerKey" as the columns mailbox.scram_* hold it. */
 MUST_USE bool scram_keys_parse(struct str text, enum scram_hash hash, struct scram_keys *keys);
 /* ... of a new password, with a random salt; false: it is not one that SASLprep takes. */

@@ -222,11 +222,49 @@ class Passwords(ToolTest):
         super().setUp()
         self.fill()
 
-    def login(self, password, status, user=ANN):
-        done = self.run_tool("auth", "test", user, "--password-stdin", "--json",
+    def login(self, password, status, user=ANN, *options):
+        done = self.run_tool("auth", "test", user, "--password-stdin", "--json", *options,
                              stdin=password.encode() + b"\n")
         self.assertEqual(done.status, status, done.err)
         return done.json["logins"][0]
+
+    def test_login_from_elsewhere(self):
+        self.tool("user", "set", ANN, "allow_nets=127.0.0.0/8 2001:db8::/32")
+        for address, status, reason in ((None, 0, "ok"), ("127.0.0.9", 0, "ok"),
+                                        ("2001:db8::7", 0, "ok"),
+                                        ("192.0.2.1", NOPERM, "network-not-allowed"),
+                                        ("2001:db9::7", NOPERM, "network-not-allowed")):
+            options = () if address is None else ("--from", address)
+            row = self.login("ann's password", status, ANN, *options)
+            self.assertEqual(row["reason"], reason, address)
+        for nonsense in ("192.0.2", "192.0.2.0/24", "", "localhost"):
+            self.tool("auth", "test", ANN, "--from", nonsense, "--password-stdin", stdin=b"x\n",
+                      status=USAGE, says="is no IP address")
+
+    def test_login_by_each_method(self):
+        self.tool("user", "apop", ANN, "--password-stdin", stdin=b"apop's secret\n")
+        for method in ("pass", "plain", "login", "scram-sha-1", "scram-sha-256"):
+            self.login("ann's password", 0, ANN, "--method", method)
+            self.login("wrong", NOPERM, ANN, "--method", method)
+        self.assertEqual(self.login("wrong", NOPERM, ANN, "--method", "scram-sha-256")["reason"],
+                         "bad-proof")
+        self.login("apop's secret", 0, ANN, "--method", "apop")
+        self.assertEqual(self.login("ann's password", NOPERM, ANN, "--method", "apop")["reason"],
+                         "bad-digest")
+        self.assertEqual(self.login("ann's password", NOPERM, ANN, "--method", "cram-md5")["reason"],
+                         "scheme-without-cram-md5")
+        accounts = sqlite3.connect(self.data / "accounts.db")
+        accounts.execute("UPDATE mailbox SET password = '{PLAIN}in clear' WHERE address = ?", (ANN,))
+        accounts.commit()
+        accounts.close()
+        self.login("in clear", 0, ANN, "--method", "cram-md5")
+        self.login("wrong", NOPERM, ANN, "--method", "cram-md5")
+        # The keys went with the password that they were made of.
+        self.assertEqual(self.login("in clear", NOPERM, ANN, "--method", "scram-sha-1")["reason"],
+                         "no-scram-keys")
+        self.login("x", NOPERM, "zoe@example.org", "--method", "scram-sha-256")
+        self.tool("auth", "test", ANN, "--method", "scram-sha-512", "--password-stdin", stdin=b"x\n",
+                  status=USAGE, says="there are: pass apop plain login")
 
     def test_login_says_why(self):
         self.assertEqual(self.login("ann's password", 0)["backend"], "sql")
