@@ -5,6 +5,7 @@ import pathlib
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -78,6 +79,8 @@ class ToolTest(unittest.TestCase):
         """Runs the tool with a terminal; types each answer when its prompt shows."""
         pid, terminal = pty.fork()
         if pid == 0:
+            # As a shell starts what is in the foreground; we may be in a background that ignores it.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execv(os.environ["RESTANTE"],
                      [os.environ["RESTANTE"], "--config", str(self.config), *arguments])
         seen = b""
