@@ -147,8 +147,13 @@ int password_get(const struct tool *tool, const char *prompt, enum password_use 
 {
 	int code = EX_OK;
 	*password = (struct password){ 0 };
-	if (tool_has(tool, OPTION_GENERATE) && tool_has(tool, OPTION_PASSWORD_STDIN))
-		return complain(EX_USAGE, "--generate and --password-stdin exclude each other");
+	if (tool_has(tool, OPTION_GENERATE) + tool_has(tool, OPTION_PASSWORD_STDIN) +
+		    tool_has(tool, OPTION_NO_PASSWORD) >
+	    1)
+		return complain(EX_USAGE, "--generate, --password-stdin and --no-password "
+					  "exclude each other");
+	if (tool_has(tool, OPTION_NO_PASSWORD))
+		return EX_OK;
 	if (tool_has(tool, OPTION_GENERATE)) {
 		password_generate(password->text, sizeof password->text);
 		password->n = strlen(password->text);

@@ -15,7 +15,7 @@ MUST_USE int ask_confirm(const struct tool *tool, const char *format, ...) PRINT
 
 struct password {
 	char text[PASSWORD_MAX + 1];
-	size_t n;
+	size_t n; /* 0 = none: --no-password */
 };
 
 enum password_use {
@@ -23,7 +23,7 @@ enum password_use {
 	PASSWORD_TRIED /* to be verified: asked for once */
 };
 
-/* By --generate, --password-stdin or the terminal. Wipe it with password_wipe. */
+/* By --generate, --no-password, --password-stdin or the terminal. Wipe it with password_wipe. */
 MUST_USE int password_get(const struct tool *tool, const char *prompt, enum password_use use,
 			  struct password *password);
 void password_wipe(struct password *password);

@@ -37,6 +37,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 			  "the client's IP address (default: this machine's own)" },
 	[OPTION_METHOD] = { "method", 0, "NAME",
 			    "how the client logs in, as the log names it (default: pass)" },
+	[OPTION_NO_PASSWORD] = { "no-password", 0, NULL,
+				 "none here: another backend, as pam, knows the user" },
 };
 
 #define PASSWORD_OPTIONS (OPTION_BIT(OPTION_GENERATE) | OPTION_BIT(OPTION_PASSWORD_STDIN))
@@ -74,7 +76,8 @@ static const struct command commands[] = {
 	{ "user add", "ADDRESS [COLUMN=VALUE]...",
 	  "Adds a mailbox and its password; the domain must exist.",
 	  "restante user add ann@example.org --generate",
-	  PASSWORD_OPTIONS, 1, -1, COLUMNS_MAILBOX, command_user_add },
+	  PASSWORD_OPTIONS | OPTION_BIT(OPTION_NO_PASSWORD), 1, -1, COLUMNS_MAILBOX,
+	  command_user_add },
 	{ "user list", "[DOMAIN]",
 	  "Lists the mailboxes, of one domain or of all.",
 	  "restante user list example.org",
@@ -94,8 +97,8 @@ static const struct command commands[] = {
 	{ "user undelete", "ADDRESS [COLUMN=VALUE]...",
 	  "Puts a removed account back, with a new password and the mail that is still kept.",
 	  "restante user undelete ann@example.org --generate",
-	  PASSWORD_OPTIONS | OPTION_BIT(OPTION_KEY), 1, -1, COLUMNS_MAILBOX,
-	  command_user_undelete },
+	  PASSWORD_OPTIONS | OPTION_BIT(OPTION_NO_PASSWORD) | OPTION_BIT(OPTION_KEY), 1, -1,
+	  COLUMNS_MAILBOX, command_user_undelete },
 	{ "user passwd", "ADDRESS",
 	  "Sets the password of a mailbox.",
 	  "restante user passwd ann@example.org",

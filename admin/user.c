@@ -52,6 +52,8 @@ int user_add_with_password(struct tool *tool, const char *address, struct assign
 {
 	struct fault fault = { "" };
 	struct new_password prepared;
+	if (password->n == 0)
+		return rows_add(tool, TABLE_MAILBOX, address, to->field, to->count);
 	if (!password_prepare((struct str){ password->text, password->n }, &prepared, &fault))
 		return complain(EX_DATAERR, "cannot hash the password: %s", fault.text);
 	/* With the row, so that there never is a user without the password. */

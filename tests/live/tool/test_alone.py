@@ -99,6 +99,22 @@ class Accounts(ToolTest):
         self.tool("user", "rm", ANN, "--yes")
         self.tool("user", "rm", ANN, "--yes", status=NOUSER)
 
+    def test_user_without_a_password(self):
+        self.fill()
+        self.tool("user", "add", "eve@example.org", "--no-password", "name=Eve")
+        done = self.run_tool("auth", "test", "eve@example.org", "--password-stdin", stdin=b"x\n")
+        self.assertEqual(done.status, NOPERM, done.err)
+        row, = self.tool("user", "show", "eve@example.org", "--json").json["users"]
+        self.assertEqual((row["name"], row["password_scheme"]), ("Eve", None))
+        self.tool("user", "rm", "eve@example.org", "--yes")
+        self.tool("user", "undelete", "eve@example.org", "--no-password")
+        row, = self.tool("user", "show", "eve@example.org", "--json").json["users"]
+        self.assertIsNone(row["password_scheme"])
+        for other in ("--generate", "--password-stdin"):
+            self.tool("user", "add", "fay@example.org", "--no-password", other, stdin=b"x\n",
+                      status=USAGE, says="exclude each other")
+        self.tool("user", "passwd", "eve@example.org", "--no-password", status=USAGE)
+
     def test_user_removed_is_put_back(self):
         self.fill()
         key, = [row["store_key"] for row in self.tool("user", "list", "--json").json["users"]
