@@ -77,10 +77,9 @@ else
 		step "build release" cmake --build --preset release --parallel 2 -- -k 0
 	# Threads matter to the pool, the store and the live server only. (The tool by itself has none
 	# that matter, and at its prompt this sanitizer holds a signal back until the next key. Faults
-	# are about what is done next, not by whom. packaging/try.sh builds programs of its own. And the
-	# PAM helper has one thread, whose process gives up what the sanitizer's runtime needs.)
+	# are about what is done next, not by whom. packaging/try.sh builds programs of its own.)
 	preset tsan --exclude-regex \
-		'^(lint|dialogue|fault)\.|^unit\.pam_helper$|^live\.(faults|tool_alone|try)$'
+		'^(lint|dialogue|fault)\.|^live\.(faults|tool_alone|try)$'
 	preset fuzz
 fi
 python3 tests/summary.py "$results" "$broken"

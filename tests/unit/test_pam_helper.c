@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -486,8 +487,12 @@ static int reduce(void)
 
 	if (!privilege_reduce(false, &fault) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return 1;
-	/* Root cannot become somebody else any more, nor give files away. */
-	if (geteuid() == 0 && (setuid(1) == 0 || chown("/tmp", 1, 1) == 0))
+	/*
+	 * Root cannot become somebody else any more, nor give files away. By the bare system call,
+	 * which is this thread's, as capabilities are: libc's has every thread do the same, and
+	 * aborts where one that a sanitizer has started still can.
+	 */
+	if (geteuid() == 0 && (syscall(SYS_setuid, 1) == 0 || chown("/tmp", 1, 1) == 0))
 		return 2;
 	return umask(0) == 077 ? 0 : 3;
 }
