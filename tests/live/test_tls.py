@@ -392,17 +392,6 @@ class Tls(LiveTest):
         good.login(ANN, PASSWORD)
         good.quit()
 
-    def test_random_names_cost_no_memory(self):
-        server = self.serve_secured()
-        context = certificates.client()
-        for turn in range(2):
-            for number in range(150):
-                wire.Pop3(server.pop3s, tls=context, name=f"{'x' * 60}.{number}.test").close()
-            if turn == 0:
-                before = server.memory()
-        # AddressSanitizer keeps what was freed, up to quarantine_size_mb.
-        self.assertLess(server.memory() - before, (64 if harness.SANITIZED else 4) << 20)
-
     def test_garbage_instead_of_hello_is_refused(self):
         server = self.serve_secured()
         for octets in (b"CAPA\r\n", b"GET / HTTP/1.0\r\n\r\n", bytes(range(256)),
