@@ -11,6 +11,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 SKIPPED = re.compile(r"^(\w+) \(.*\) \.\.\. skipped ['\"](.*)['\"]$", re.MULTILINE)
+SKIPPED_IN_C = re.compile(r"^\[  SKIPPED \] (\w+)$", re.MULTILINE)
 
 
 def total(pattern, output):
@@ -41,6 +42,8 @@ def read_run(path):
         passed, failed = passed + good, failed + bad
         for name, why in SKIPPED.findall(output):
             print(f"{path.stem}: {case.get('name')}: {name} skipped: {why}")
+        for name in sorted(set(SKIPPED_IN_C.findall(output))):
+            print(f"{path.stem}: {case.get('name')}: {name} skipped")
         if failed_program or bad:
             print(f"\n=== {path.stem}: {case.get('name')} failed ===\n{output}")
     return passed, failed
