@@ -7,6 +7,7 @@
 FOLDER is a build with tests (default: build/release). --quick uses a tenth of everything.
 """
 import argparse
+import contextlib
 import hashlib
 import math
 import os
@@ -37,8 +38,11 @@ ARGUMENTS = arguments()
 BUILD = ARGUMENTS.build.resolve()
 os.environ.setdefault("RESTANTED", str(BUILD / "server/restanted"))
 os.environ.setdefault("RESTANTE", str(BUILD / "admin/restante"))
+os.environ.setdefault("RESTANTE_PAM", str(BUILD / "auth/pam_helper/restante-pam"))
+os.environ.setdefault("RESTANTE_PAM_PLAIN", str(BUILD / "tests/live/restante-pam-plain"))
 sys.path.insert(0, str(TOP / "tests/live"))
 import harness  # noqa: E402 - it reads the two names above
+import pam_helper  # noqa: E402
 import wire  # noqa: E402
 import refusals  # noqa: E402
 
@@ -336,28 +340,55 @@ def kolmogorov_smirnov(a, b):
     return distance
 
 
-def bench_enumerate():
+def compare(server, mechanism, attempt, known, unknown):
+    """Refused logins of both, in random order."""
     tries = scaled(2000)
-    print(f"enumerate: refused logins of an unknown user and with a wrong password, {tries} each, "
-          "in random order; login_failure_ms = 0, so that the work itself is seen")
+    order = [known, unknown] * tries
+    random.Random(1).shuffle(order)
+    times = {known: [], unknown: []}
+    for at in range(0, len(order), 50):
+        with wire.Pop3(server.pop3) as pop3:
+            for user in order[at:at + 50]:
+                times[user].append(attempt(pop3, user))
+    distance = kolmogorov_smirnov(times[known], times[unknown])
+    medians = [statistics.median(times[user]) / 1e6 for user in (known, unknown)]
+    bound = 1.63 * math.sqrt(2 / tries)  # of equal distributions, 1 % are farther apart
+    say(f"{mechanism}: median wrong / unknown ms; distance (1 % bound)",
+        f"{medians[0]:.2f} / {medians[1]:.2f}; {distance:.3f} ({bound:.3f})")
+
+
+@contextlib.contextmanager
+def pam_server(create):
+    """restante-pam beside a server, with pam_wrapper's passwords; games has a mailbox."""
+    server = Server(login_attempts=100, limiter_networks=["127.0.0.0/8"], auth_backends="sql, pam",
+                    pam_domain="example.test", pam_create_mailbox=create)
+    server.options["pam_socket"] = server.run / "pam.sock"
+    with server:
+        server.sql("INSERT INTO domain(domain) VALUES('example.test')")
+        server.sql("INSERT INTO mailbox(address) VALUES('games@example.test')")
+        helper = pam_helper.wrapped(server)
+        try:
+            yield server
+        finally:
+            helper.stop()
+            pam_helper.remove_leftovers()
+
+
+def bench_enumerate():
+    print("enumerate: refused logins of an unknown user and with a wrong password, "
+          f"{scaled(2000)} each, in random order; login_failure_ms = 0, so that the work itself is "
+          "seen")
     with Server(login_attempts=100, apop=True, limiter_networks=["127.0.0.0/8"],
                 sasl_mechanisms=refusals.MECHANISMS) as server:
         server.add_users("known", 1)
         server.tool("user", "passwd", "known0@example.test", "--password-stdin", stdin=b"right\n")
         server.tool("user", "apop", "known0@example.test", "--password-stdin", stdin=b"right\n")
         for mechanism, attempt in refusals.ATTEMPTS.items():
-            order = ["known0", "nobody0"] * tries
-            random.Random(1).shuffle(order)
-            times = {name: [] for name in set(order)}
-            for at in range(0, len(order), 50):
-                with wire.Pop3(server.pop3) as pop3:
-                    for name in order[at:at + 50]:
-                        times[name].append(attempt(pop3, f"{name}@example.test"))
-            distance = kolmogorov_smirnov(times["known0"], times["nobody0"])
-            medians = [statistics.median(times[name]) / 1e6 for name in ("known0", "nobody0")]
-            bound = 1.63 * math.sqrt(2 / tries)  # of equal distributions, 1 % are farther apart
-            say(f"{mechanism}: median wrong / unknown ms; distance (1 % bound)",
-                f"{medians[0]:.2f} / {medians[1]:.2f}; {distance:.3f} ({bound:.3f})")
+            compare(server, mechanism, attempt, "known0@example.test", "nobody0@example.test")
+    for create in (False, True):
+        with pam_server(create) as server:
+            compare(server, f"PASS, PAM, pam_create_mailbox = {'yes' if create else 'no'}",
+                    refusals.by_pass, "games@example.test", "nobody0@example.test")
 
 
 def main():

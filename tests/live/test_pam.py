@@ -10,96 +10,17 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 import unittest
 
-from harness import (AS_ROOT, DOMAIN, PASSWORD, PATIENCE, TOP, UNPRIVILEGED, LiveTest, scratch,
-                     wait_until)
+from harness import AS_ROOT, DOMAIN, PASSWORD, TOP, LiveTest, wait_until
+import pam_helper
 import wire
 
 HEADER = b"Subject: x\r\n\r\n"
-LIBRARIES = pathlib.Path("/usr/lib", os.uname().machine + "-linux-gnu")
-MATRIX = LIBRARIES / "pam_wrapper/pam_matrix.so"
-# Their uids are 5, 8, 9 and 1; 0 and 1 are below what the tests allow.
-USERS = ("games", "mail", "news", "daemon")
 WRONG = b"-ERR [AUTH] "
 TEMPORARY = b"-ERR [SYS/TEMP] "
-
-
-def shareable(path):
-    """A copy that `nobody` can read, wherever the project lies."""
-    path = shutil.copy(path, scratch("pam") / pathlib.Path(path).name)
-    os.chmod(path, 0o755)
-    return path
-
-
-HELPER = shareable(os.environ["RESTANTE_PAM"])
-# Without sanitizers, which pam_wrapper does not go with.
-PLAIN = shareable(os.environ["RESTANTE_PAM_PLAIN"])
-TROUBLE = shareable(os.environ["PAM_TROUBLE"])
-
-
-def remove_leftovers():
-    """pam_wrapper's folders, which workers that are killed or end leave in /tmp."""
-    for folder in pathlib.Path("/tmp").glob("pam.?"):
-        try:
-            os.kill(int((folder / "pid").read_text()), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (OSError, ValueError):
-            continue
-
-
-class Helper:
-    """One restante-pam for a server of the harness."""
-
-    def __init__(self, server, arguments=(), environment=None, unprivileged=True, pass_fds=(),
-                 command=(), program=HELPER):
-        self.socket = server.run / "pam.sock"
-        user = "nobody" if AS_ROOT else subprocess.run(
-            ["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        self.environment = dict(server.environment, SECRET_OF_INIT="yes", **(environment or {}))
-        kept = [*(environment or {}), "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"]
-        self.process = subprocess.Popen(
-            [*command, program, "--socket", self.socket, "--user", user, *arguments,
-             *(word for name in kept if name != "LD_PRELOAD"
-               for word in ("--environment", name))],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", pass_fds=pass_fds,
-            env=self.environment, **(UNPRIVILEGED if unprivileged else {}))
-        self.log, self.news = [], threading.Condition()
-        self.reader = threading.Thread(target=self.read_log)
-        self.reader.start()
-        self.wait_log(" start$")
-
-    def read_log(self):
-        for line in self.process.stderr:
-            with self.news:
-                self.log.append(line.decode("utf-8", "replace").rstrip("\n"))
-                self.news.notify_all()
-
-    def wait_log(self, pattern):
-        deadline = time.monotonic() + PATIENCE
-        with self.news:
-            while True:
-                for match in map(re.compile(pattern).search, self.log):
-                    if match:
-                        return match
-                left = deadline - time.monotonic()
-                assert left > 0 and self.process.poll() is None and self.news.wait(min(left, 1)) \
-                    or left > 0 and self.process.poll() is None, f"no {pattern} in {self.log}"
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(PATIENCE)
-        self.reader.join()
-        self.process.stderr.close()
-        return status
-
-    def workers(self):
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
+TROUBLE = pam_helper.shareable(os.environ["PAM_TROUBLE"])
 
 
 class PamTest(LiveTest):
@@ -124,27 +45,13 @@ class PamTest(LiveTest):
         return sorted(row[0] for row in server.sql("SELECT address FROM mailbox"))
 
 
-@unittest.skipUnless(MATRIX.exists(), "libpam-wrapper is not installed")
+@unittest.skipUnless(pam_helper.MATRIX.exists(), "libpam-wrapper is not installed")
 class Wrapped(PamTest):
     """Users that every Debian has, with passwords and modules that the test wants."""
 
-    def helper(self, server, *arguments, lines=None, unprivileged=True, **more):
-        """`lines`: the service file (default: pam_matrix)."""
-        folder = scratch("pam")
-        passdb = folder / "passdb"
-        passdb.write_text("".join(f"{user}:secret of {user}:restante\n" for user in USERS)
-                          + "uucp:secret of uucp:elsewhere\n")
-        matrix = f"{MATRIX} passdb={passdb} verbose"
-        (folder / "services").mkdir()
-        (folder / "services/restante").write_text(
-            lines or f"auth required {matrix}\naccount required {matrix}\n")
-        environment = {
-            "LD_PRELOAD": "libpam_wrapper.so",
-            "PAM_WRAPPER": "1", "PAM_WRAPPER_SERVICE_DIR": str(folder / "services"),
-        }
-        helper = Helper(server, ["--uid-min", "2", *arguments], environment, unprivileged,
-                        program=PLAIN, **more)
-        self.addCleanup(remove_leftovers)
+    def helper(self, server, *arguments, **more):
+        helper = pam_helper.wrapped(server, *arguments, **more)
+        self.addCleanup(pam_helper.remove_leftovers)
         self.addCleanup(helper.stop)
         return helper
 
@@ -473,7 +380,7 @@ class Real(PamTest):
 
     def serve_system(self, *arguments):
         server = self.system_server(pam_service=self.user)
-        helper = Helper(server, ["--service", self.user, *arguments], unprivileged=False)
+        helper = pam_helper.Helper(server, ["--service", self.user, *arguments], unprivileged=False)
         self.addCleanup(helper.stop)
         return server, helper
 
