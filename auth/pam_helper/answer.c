@@ -2,10 +2,11 @@
  * From a request to its reply: see answer.h.
  *
  * Whom the system does not know never comes to PAM: no module gets to see names that strangers
- * think up, and an unknown user is an unknown user whatever modules make of it. The work that a
- * known one costs is done all the same: a hash, and then, since modules and their libraries make
- * more or less of it (pam_unix of Linux-PAM 1.5 computes it twice), waiting for the rest of the time
- * that PAM took for others.
+ * think up, and an unknown user is an unknown user whatever modules make of it. The time that a
+ * known one costs is spent all the same, as modules and their libraries make more or less of it
+ * (pam_unix of Linux-PAM 1.5 computes a hash twice, pam_ldap none): one of the last times that PAM
+ * took to refuse somebody, and not their mean, which never varies as they do. A hash is part of it
+ * where there is time for one, so that the processor is as busy.
  */
 #include "answer.h"
 
@@ -13,9 +14,9 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "verify.h"
 
@@ -36,20 +37,40 @@ static void burn(const char *password)
 	free(data);
 }
 
-/* Each refusal counts for an eighth. */
-static void learn(_Atomic int64_t *refusal_ms, int64_t taken)
+static int64_t now_us(void)
 {
-	int64_t before = atomic_load(refusal_ms);
+	struct timespec now;
 
-	atomic_store(refusal_ms, before == 0 ? taken : (7 * before + taken) / 8);
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void refuse_unknown(const char *password, int64_t begun, int64_t refusal_ms)
+static void learn(struct refusals *refusals, int64_t taken)
 {
-	int64_t until = begun + refusal_ms;
-	struct timespec time = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+	refusals->taken[refusals->count++ % REFUSALS] = taken;
+}
 
-	burn(password);
+/* Any of those that are known. */
+static int64_t some_refusal(const struct refusals *refusals)
+{
+	unsigned known = refusals->count < REFUSALS ? refusals->count : REFUSALS;
+	unsigned char octet;
+
+	if (known == 0 || getrandom(&octet, 1, 0) != 1)
+		return refusals->taken[0];
+	return refusals->taken[octet % known];
+}
+
+static void refuse_unknown(const char *password, struct refusals *refusals, int64_t begun)
+{
+	int64_t taking = some_refusal(refusals);
+	int64_t until = begun + taking;
+	struct timespec time = { .tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000 };
+
+	if (refusals->count == 0 || refusals->hash <= taking) {
+		burn(password);
+		refusals->hash = now_us() - begun;
+	}
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
 		continue;
 }
@@ -116,14 +137,14 @@ static void copy(char *to, struct str from)
 }
 
 /* After the look-up; the user is known or not. */
-static void log_in(const struct helper_request *request, _Atomic int64_t *refusal_ms,
+static void log_in(const struct helper_request *request, struct refusals *refusals,
 		   struct helper_reply *reply)
 {
 	char user[HELPER_USER_MAX + 1];
 	char password[PASSWORD_MAX + 1];
 	char address[HELPER_ADDRESS_MAX + 1];
 	char service[HELPER_SERVICE_MAX + 1];
-	int64_t begun = clock_monotonic_ms();
+	int64_t begun = now_us();
 
 	copy(user, request->user);
 	copy(password, request->password);
@@ -132,14 +153,14 @@ static void log_in(const struct helper_request *request, _Atomic int64_t *refusa
 	if (reply->verdict == HELPER_YES)
 		verify_login(&(struct login){ user, password, address, service }, reply);
 	else
-		refuse_unknown(password, begun, atomic_load(refusal_ms));
+		refuse_unknown(password, refusals, begun);
 	if (reply->verdict == HELPER_NO)
-		learn(refusal_ms, clock_monotonic_ms() - begun);
+		learn(refusals, now_us() - begun);
 	explicit_bzero(password, sizeof password);
 }
 
 void answer_request(const struct settings *settings, const struct helper_request *request,
-		    _Atomic int64_t *refusal_ms, struct helper_reply *reply)
+		    struct refusals *refusals, struct helper_reply *reply)
 {
 	char user[HELPER_USER_MAX + 1];
 
@@ -152,5 +173,5 @@ void answer_request(const struct settings *settings, const struct helper_request
 	copy(user, request->user);
 	look_up(settings, user, reply);
 	if (request->kind == HELPER_LOG_IN && reply->verdict != HELPER_TROUBLE)
-		log_in(request, refusal_ms, reply);
+		log_in(request, refusals, reply);
 }

@@ -70,7 +70,7 @@ void worker_serve(const struct settings *settings, int fd, struct worker_state *
 	if (!helper_request_decode((struct str){ octets, (size_t)n }, &request)) {
 		refuse("request-refused", "octets", (uint64_t)n);
 	} else if (!peer_is_gone(fd)) {
-		answer_request(settings, &request, &state->refusal_ms, &reply);
+		answer_request(settings, &request, &state->refusals, &reply);
 		send_reply(fd, &reply);
 	}
 	explicit_bzero(octets, sizeof octets);

@@ -8,13 +8,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "settings.h"
+#include "answer.h"
 
 /* In memory that supervisor and worker share. */
 struct worker_state {
 	_Atomic int64_t busy_since; /* milliseconds of the monotonic clock; 0 = idle */
 	atomic_uint served;
-	_Atomic int64_t refusal_ms; /* see answer.h; kept from one worker to the next */
+	struct refusals refusals; /* the workers' alone, kept from one to the next */
 };
 
 /*

@@ -34,7 +34,7 @@
 #define USER "daemon"
 
 static unsigned verified;
-static _Atomic int64_t refusal_ms;
+static struct refusals refusals;
 
 void verify_login(const struct login *login, struct helper_reply *reply)
 {
@@ -83,7 +83,7 @@ static void expect(const struct settings *settings, const struct helper_request 
 	struct helper_reply reply;
 	unsigned before = verified;
 
-	answer_request(settings, request, &refusal_ms, &reply);
+	answer_request(settings, request, &refusals, &reply);
 	assert_int_equal(reply.verdict, verdict);
 	assert_int_equal(reply.stage, stage);
 	assert_int_equal(verified - before, verifications);
@@ -122,13 +122,33 @@ static void unknown_user_takes_as_long_as_a_wrong_password(void **state)
 	int64_t begun;
 
 	(void)state;
-	refusal_ms = 0;
+	refusals = (struct refusals){ .count = 0 };
 	expect(&settings, &slow, HELPER_NO, HELPER_AT_AUTHENTICATE, 1);
-	assert_true(refusal_ms >= 700);
+	assert_int_equal(refusals.count, 1);
+	assert_true(refusals.taken[0] >= 700000);
 	begun = clock_monotonic_ms();
 	expect(&settings, &unknown, HELPER_UNKNOWN, HELPER_AT_LOOK_UP, 0);
 	assert_true(clock_monotonic_ms() - begun >= 700);
-	refusal_ms = 0;
+	assert_true(refusals.hash > 0);
+}
+
+static void unknown_user_computes_no_hash_where_pam_is_quicker(void **state)
+{
+	struct settings settings = settings_of();
+	struct helper_request quick = login_of(USER, "wrong");
+	struct helper_request unknown = login_of("nosuchuser", "wrong");
+
+	(void)state;
+	refusals = (struct refusals){ .hash = INT64_MAX };
+	for (unsigned i = 0; i < 2 * REFUSALS; i++)
+		expect(&settings, &quick, HELPER_NO, HELPER_AT_AUTHENTICATE, 1);
+	assert_int_equal(refusals.count, 2 * REFUSALS);
+	expect(&settings, &unknown, HELPER_UNKNOWN, HELPER_AT_LOOK_UP, 0);
+	assert_true(refusals.hash == INT64_MAX);
+	/* None is known yet: then a hash is the best guess. */
+	refusals = (struct refusals){ .hash = INT64_MAX };
+	expect(&settings, &unknown, HELPER_UNKNOWN, HELPER_AT_LOOK_UP, 0);
+	assert_true(refusals.hash < INT64_MAX);
 }
 
 static void user_below_the_lowest_uid_is_unknown(void **state)
@@ -550,6 +570,7 @@ int main(void)
 		cmocka_unit_test(user_unknown_to_the_system_never_comes_to_pam),
 		cmocka_unit_test(known_user_is_known_whatever_the_password),
 		cmocka_unit_test(unknown_user_takes_as_long_as_a_wrong_password),
+		cmocka_unit_test(unknown_user_computes_no_hash_where_pam_is_quicker),
 		cmocka_unit_test(user_below_the_lowest_uid_is_unknown),
 		cmocka_unit_test(look_up_asks_no_pam),
 		cmocka_unit_test(service_that_is_not_allowed_is_trouble),
