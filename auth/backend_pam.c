@@ -28,6 +28,7 @@ struct pam_backend {
 struct person {
 	char address[ADDRESS_MAX + 1];
 	struct str user; /* in address */
+	bool ours;       /* has a mailbox, or may get one */
 };
 
 static enum auth_verdict refuse(struct auth_result *result, const char *reason)
@@ -150,7 +151,7 @@ static enum auth_verdict log_in(const struct pam_backend *self, const struct per
 {
 	struct helper_reply reply;
 	struct helper_request login = {
-		.kind = HELPER_LOG_IN,
+		.kind = person->ours ? HELPER_LOG_IN : HELPER_PRETEND,
 		.user = person->user,
 		.password = request->secret,
 		.address = request->peer,
@@ -159,6 +160,8 @@ static enum auth_verdict log_in(const struct pam_backend *self, const struct per
 
 	if (!ask(self, &login, &reply, fault))
 		return unavailable(result, "pam-unavailable");
+	if (!person->ours)
+		return refuse(result, "unknown-user");
 	*known = reply.verdict != HELPER_UNKNOWN;
 	switch (reply.verdict) {
 	case HELPER_YES:
@@ -186,13 +189,13 @@ static enum auth_verdict find_person(const struct pam_backend *self,
 		return refuse(result, "unknown-user");
 	if (!person_of(self, request->user, person))
 		return refuse(result, "unknown-user");
-	/* Users of the system who are none of ours are nobody's to try passwords on. */
+	/*
+	 * Users of the system who are none of ours are nobody's to try passwords on, but it takes
+	 * as long to say so, and as long as PAM is down nothing is said of anybody.
+	 */
 	found = account_find(self->accounts, str_of(person->address), &result->account, NULL,
 			     fault);
-	if (found == ACCOUNTS_NOT_FOUND && self->accounts_path == NULL) {
-		password_burn(request->secret);
-		return refuse(result, "unknown-user");
-	}
+	person->ours = found == ACCOUNTS_OK || self->accounts_path != NULL;
 	if (found != ACCOUNTS_OK && found != ACCOUNTS_NOT_FOUND)
 		return unavailable(result, "accounts-unavailable");
 	return AUTH_OK;

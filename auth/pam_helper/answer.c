@@ -164,7 +164,8 @@ void answer_request(const struct settings *settings, const struct helper_request
 {
 	char user[HELPER_USER_MAX + 1];
 
-	if (request->kind == HELPER_LOG_IN && !service_is_allowed(settings, request->service)) {
+	if (request->kind != HELPER_LOOK_UP &&
+	    !service_is_allowed(settings, request->service)) {
 		log_service(request->service);
 		*reply = (struct helper_reply){ .verdict = HELPER_TROUBLE,
 						.stage = HELPER_AT_START };
@@ -172,6 +173,9 @@ void answer_request(const struct settings *settings, const struct helper_request
 	}
 	copy(user, request->user);
 	look_up(settings, user, reply);
-	if (request->kind == HELPER_LOG_IN && reply->verdict != HELPER_TROUBLE)
+	/* Looked up all the same: that takes its time, and may fail. */
+	if (request->kind == HELPER_PRETEND && reply->verdict == HELPER_YES)
+		reply->verdict = HELPER_UNKNOWN;
+	if (request->kind != HELPER_LOOK_UP && reply->verdict != HELPER_TROUBLE)
 		log_in(request, refusals, reply);
 }

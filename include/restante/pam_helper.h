@@ -26,6 +26,7 @@
 enum helper_kind {
 	HELPER_LOOK_UP = 1, /* is there such a user; no password, no service */
 	HELPER_LOG_IN,      /* is it them, and may they log in now */
+	HELPER_PRETEND,     /* the same for nobody: what an unknown user costs, UNKNOWN */
 	HELPER_KIND_END
 };
 

@@ -42,6 +42,7 @@ static bool request_possible(const struct helper_request *request)
 	case HELPER_LOOK_UP:
 		return request->password.n == 0 && request->service.n == 0;
 	case HELPER_LOG_IN:
+	case HELPER_PRETEND:
 		return password_possible(request->password) &&
 		       helper_service_possible(request->service);
 	case HELPER_KIND_END:
@@ -97,7 +98,7 @@ bool helper_request_decode(struct str octets, struct helper_request *request)
 	memset(request, 0, sizeof *request);
 	if (octets.n < 2 || octets.n > HELPER_REQUEST_MAX || octets.p[0] != HELPER_VERSION)
 		return false;
-	if (octets.p[1] == HELPER_LOOK_UP || octets.p[1] == HELPER_LOG_IN)
+	if (octets.p[1] >= HELPER_LOOK_UP && octets.p[1] < HELPER_KIND_END)
 		read.kind = (enum helper_kind)octets.p[1];
 	good = take(&rest, &read.user) && take(&rest, &read.password) &&
 	       take(&rest, &read.address) && take(&rest, &read.service) && rest.n == 0 &&

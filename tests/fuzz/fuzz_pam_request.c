@@ -38,7 +38,7 @@ static void check_taken(const struct helper_request *request, struct str octets)
 	FUZZ_CHECK(request->address.n <= HELPER_ADDRESS_MAX);
 	for (size_t i = 0; i < request->address.n; i++)
 		FUZZ_CHECK((unsigned char)request->address.p[i] >= ' ');
-	if (request->kind == HELPER_LOG_IN) {
+	if (request->kind == HELPER_LOG_IN || request->kind == HELPER_PRETEND) {
 		check_user(request->service);
 		FUZZ_CHECK(request->password.n > 0);
 	} else {

@@ -151,6 +151,20 @@ static void unknown_user_computes_no_hash_where_pam_is_quicker(void **state)
 	assert_true(refusals.hash < INT64_MAX);
 }
 
+static void pretended_login_comes_to_no_pam_and_takes_as_long(void **state)
+{
+	struct settings settings = settings_of();
+	struct helper_request request = login_of(USER, "right");
+
+	(void)state;
+	request.kind = HELPER_PRETEND;
+	refusals = (struct refusals){ .hash = INT64_MAX };
+	expect(&settings, &request, HELPER_UNKNOWN, HELPER_AT_LOOK_UP, 0);
+	assert_true(refusals.hash < INT64_MAX);
+	request.service = STR("su");
+	expect(&settings, &request, HELPER_TROUBLE, HELPER_AT_START, 0);
+}
+
 static void user_below_the_lowest_uid_is_unknown(void **state)
 {
 	struct settings settings = settings_of();
@@ -571,6 +585,7 @@ int main(void)
 		cmocka_unit_test(known_user_is_known_whatever_the_password),
 		cmocka_unit_test(unknown_user_takes_as_long_as_a_wrong_password),
 		cmocka_unit_test(unknown_user_computes_no_hash_where_pam_is_quicker),
+		cmocka_unit_test(pretended_login_comes_to_no_pam_and_takes_as_long),
 		cmocka_unit_test(user_below_the_lowest_uid_is_unknown),
 		cmocka_unit_test(look_up_asks_no_pam),
 		cmocka_unit_test(service_that_is_not_allowed_is_trouble),
