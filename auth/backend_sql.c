@@ -222,18 +222,30 @@ static enum auth_verdict verify_apop(const struct sql_backend *self,
 
 /* --- CRAM-MD5 -------------------------------------------------------------------------------- */
 
+/* The work of one answer, where there is nothing to answer with. */
+static void burn_cram(const struct auth_request *request)
+{
+	struct fault ignored;
+	enum password_verdict verdict = password_cram_md5(
+		"{PLAIN}nobody's secret", request->challenge, request->secret, &ignored);
+
+	(void)verdict;
+}
+
 static enum auth_verdict verify_cram(const struct auth_request *request,
 				     const struct account_secrets *secrets,
 				     struct auth_result *result, struct fault *fault)
 {
-	/* The work of one answer, when there is nothing to answer with. */
-	static const char nobody[] = "{PLAIN}nobody's secret";
-	const char *stored = secrets->password[0] == '\0' ? nobody : secrets->password;
-	enum password_verdict verdict =
-		password_cram_md5(stored, request->challenge, request->secret, fault);
+	enum password_verdict verdict;
 
-	if (stored == nobody)
+	if (secrets->password[0] == '\0') {
+		burn_cram(request);
 		return refuse(result, "no-password");
+	}
+	verdict = password_cram_md5(secrets->password, request->challenge, request->secret,
+				    fault);
+	if (verdict != PASSWORD_MATCHES && verdict != PASSWORD_DIFFERS)
+		burn_cram(request);
 	switch (verdict) {
 	case PASSWORD_MATCHES:
 		return AUTH_OK;
