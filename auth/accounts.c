@@ -44,6 +44,10 @@ static const char *const statement_sql[] = {
 	[STATEMENT_COMMIT] = "COMMIT",
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_FIND_ADDRESS] = SELECT_ACCOUNT "WHERE m.address = ?1",
+	/* Somebody else's row where there is no such mailbox: who looks must look at the address. */
+	[STATEMENT_FIND_LOGIN] = SELECT_ACCOUNT "WHERE m.id = coalesce("
+						"(SELECT id FROM mailbox WHERE address = ?1),"
+						" (SELECT min(id) FROM mailbox))",
 	[STATEMENT_FIND_KEY] = SELECT_ACCOUNT "WHERE m.store_key = ?1",
 	[STATEMENT_KEY_RECORDED] = "SELECT 1 FROM maildrop WHERE store_key = ?1",
 	[STATEMENT_REMOVED] =

@@ -136,6 +136,14 @@ static bool account_row(const struct accounts *accounts, sqlite3_stmt *stmt,
 	       (secrets == NULL || secrets_read(stmt, secrets));
 }
 
+static bool row_is_of(sqlite3_stmt *stmt, struct str address)
+{
+	const char *text = (const char *)sqlite3_column_text(stmt, COLUMN_ADDRESS);
+	int n = sqlite3_column_bytes(stmt, COLUMN_ADDRESS);
+
+	return text != NULL && str_equal_nocase((struct str){ text, (size_t)n }, address);
+}
+
 static enum accounts_status find(struct accounts *accounts, enum accounts_statement which,
 				 struct str what, struct account *account,
 				 struct account_secrets *secrets, struct fault *fault)
@@ -158,6 +166,11 @@ static enum accounts_status find(struct accounts *accounts, enum accounts_statem
 	} else {
 		status = accounts_fault(accounts, code, "finding a mailbox", fault);
 	}
+	/* Nobody's: read for the time it took, and whatever was wrong with it is not ours. */
+	if (code == SQLITE_ROW && which == STATEMENT_FIND_LOGIN && !row_is_of(stmt, what)) {
+		memset(account, 0, sizeof *account);
+		status = ACCOUNTS_NOT_FOUND;
+	}
 	statement_done(stmt);
 	if (status != ACCOUNTS_OK && secrets != NULL)
 		account_secrets_wipe(secrets);
@@ -172,7 +185,9 @@ enum accounts_status account_find(struct accounts *accounts, struct str address,
 		account_secrets_wipe(secrets);
 	if (!address_plausible(address))
 		return ACCOUNTS_NOT_FOUND;
-	return find(accounts, STATEMENT_FIND_ADDRESS, address, account, secrets, fault);
+	/* Whoever wants secrets has a login to decide, where reading no row would tell something. */
+	return find(accounts, secrets != NULL ? STATEMENT_FIND_LOGIN : STATEMENT_FIND_ADDRESS,
+		    address, account, secrets, fault);
 }
 
 enum accounts_status account_find_by_key(struct accounts *accounts, const char *key_id,
