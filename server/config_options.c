@@ -151,8 +151,7 @@ const struct config_option config_options[] = {
 	/* POP3. */
 	{ "apop", OPTION_YES_NO, "no", .words = no_yes, .offset = IN_CONFIG(apop),
 	  .help = "Offer APOP. Some clients then use nothing else." },
-	{ "sasl_mechanisms", OPTION_SET,
-	  "SCRAM-SHA-256, SCRAM-SHA-1, PLAIN",
+	{ "sasl_mechanisms", OPTION_SET, "SCRAM-SHA-256, SCRAM-SHA-1, PLAIN",
 	  .words = mechanisms, .offset = IN_CONFIG(sasl_mechanisms),
 	  .help = "Mechanisms that AUTH offers, where the connection is fit for them." },
 	{ "announce_implementation", OPTION_YES_NO, "yes", .words = no_yes,
