@@ -1,18 +1,15 @@
 /*
- * What the load programs share: connecting to loopback, speaking POP3 line by line over a
- * non-blocking socket, and telling durations. They end the program when something goes wrong
- * that a measurement cannot survive.
+ * What the load programs share: numbers of the command line, connecting to loopback, durations. They
+ * end the program when something goes wrong that a measurement cannot survive.
  */
-#ifndef RESTANTE_BENCH_CLIENT_H
-#define RESTANTE_BENCH_CLIENT_H
+#ifndef RESTANTE_BENCH_COMMON_H
+#define RESTANTE_BENCH_COMMON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "restante/compiler.h"
-
-#define CLIENT_LINE_MAX 2048
 
 /* Ends the program: `what` failed, with errno's text. */
 _Noreturn void die(const char *what);
@@ -26,10 +23,6 @@ MUST_USE int connect_loopback(unsigned port, int receive_buffer);
 void set_nonblocking(int fd);
 /* "PREFIX<number>@example.test" */
 void user_name(char *to, size_t cap, const char *prefix, unsigned long number);
-/* Sends a line and reads a line of reply, both blocking; false when it does not begin with "+OK". */
-MUST_USE bool ask(int fd, const char *command);
-/* USER and PASS, the greeting read first. */
-MUST_USE bool log_in(int fd, const char *user, const char *password);
 
 int64_t now_ns(void);
 

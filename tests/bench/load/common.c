@@ -1,5 +1,5 @@
-/* What the load programs share: see client.h. */
-#include "client.h"
+/* What the load programs share: see common.h. */
+#include "common.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,43 +72,6 @@ void set_nonblocking(int fd)
 void user_name(char *to, size_t cap, const char *prefix, unsigned long number)
 {
 	snprintf(to, cap, "%s%lu@example.test", prefix, number);
-}
-
-/* One line, an octet at a time: nothing after it may be taken. */
-static bool read_reply(int fd)
-{
-	char line[4] = "";
-	size_t n = 0;
-	char octet = '\0';
-
-	while (octet != '\n') {
-		if (recv(fd, &octet, 1, 0) != 1)
-			return false;
-		if (n < 3)
-			line[n++] = octet;
-	}
-	return memcmp(line, "+OK", 3) == 0;
-}
-
-bool ask(int fd, const char *command)
-{
-	char line[CLIENT_LINE_MAX];
-	int n = snprintf(line, sizeof line, "%s\r\n", command);
-
-	return send(fd, line, (size_t)n, MSG_NOSIGNAL) == n && read_reply(fd);
-}
-
-bool log_in(int fd, const char *user, const char *password)
-{
-	char line[CLIENT_LINE_MAX / 2];
-
-	if (!read_reply(fd))
-		return false;
-	snprintf(line, sizeof line, "USER %s", user);
-	if (!ask(fd, line))
-		return false;
-	snprintf(line, sizeof line, "PASS %s", password);
-	return ask(fd, line);
 }
 
 int64_t now_ns(void)

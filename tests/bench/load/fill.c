@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "common.h"
 #include "restante/store.h"
 
 #define IN_FLIGHT STORE_BATCH_JOBS
