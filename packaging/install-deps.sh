@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs and that are not there yet:
 #
-#	packaging/install-deps.sh build | try | tests | testssl
+#	packaging/install-deps.sh build | try | tests | testssl | bench
 #
-# The one list of them, for packaging/try.sh, tests/run.sh and people. Needs nothing but a shell;
-# asks for root only when something is missing.
+# The one list of them, for packaging/try.sh, tests/run.sh, tests/bench/bench.py and people. Needs
+# nothing but a shell; asks for root only when something is missing.
 set -eu
 
 build='gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libssl-dev libconfuse-dev
@@ -16,14 +16,17 @@ tests="$build clang libclang-rt-14-dev llvm clang-format-14 universal-ctags binu
 	libio-socket-ssl-perl libauthen-sasl-perl libdigest-hmac-perl postfix haproxy libpam-wrapper
 	groff-base systemd"
 testssl="$build python3 openssl testssl.sh"
+# What the server is measured against.
+bench="$build libcmocka-dev python3 openssl dovecot-pop3d dovecot-lmtpd"
 
 case ${1-} in
 build) wanted=$build ;;
 try) wanted=$try ;;
 tests) wanted=$tests ;;
 testssl) wanted=$testssl ;;
+bench) wanted=$bench ;;
 *)
-	echo "usage: $0 build | try | tests | testssl" >&2
+	echo "usage: $0 build | try | tests | testssl | bench" >&2
 	exit 64
 	;;
 esac
@@ -60,11 +63,11 @@ case $missing in
 		$as_root debconf-set-selections
 	;;
 esac
-# fail2ban and haproxy are wanted for their programs alone: their services are neither started nor
-# enabled here.
+# fail2ban, haproxy and dovecot are wanted for their programs alone: their services are neither
+# started nor enabled here.
 policy=/usr/sbin/policy-rc.d
 case $missing in
-*fail2ban* | *haproxy*)
+*fail2ban* | *haproxy* | *dovecot*)
 	if [ ! -e $policy ]; then
 		trap '$as_root rm -f $policy' EXIT
 		printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
@@ -76,7 +79,7 @@ $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update
 # shellcheck disable=SC2086 # a list of words
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
 	-o Dpkg::Use-Pty=0 install $missing >/dev/null
-for service in fail2ban haproxy; do
+for service in fail2ban haproxy dovecot; do
 	case $missing in
 	*$service*)
 		if command -v systemctl >/dev/null; then

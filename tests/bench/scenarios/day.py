@@ -1,0 +1,52 @@
+"""A mixed day: everything at once."""
+import contextlib
+
+import environment
+import processes
+from environment import scaled
+from measure import Load, fill
+from peers import dovecot
+from peers.dovecot import Dovecot
+from peers.restante import Restante
+from result import Result
+from scenarios import scenario
+
+USERS, KIB, SECONDS = 500, 20, 6
+
+
+@scenario
+def day():
+    result = Result("A mixed day", "At the same time, for some seconds: 8 clients poll, 2 fetch 5 messages, 4 connections "
+                    "deliver to all maildrops, and 1 client retrieves and deletes 5 messages of a maildrop per "
+                    "session. What is deleted is purged at once, beside it.", ("rate", "p50", "p99", "worst"))
+    users = max(scaled(USERS), 20)
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(Restante())]
+        if dovecot.installed():
+            peers.append(stack.enter_context(Dovecot("maildir")))
+        for server in peers:
+            for prefix in ("poll", "fetch", "drain"):
+                server.add_users(prefix, users)
+                fill(server, prefix, users, 8, KIB, recipients=10)
+            if server is peers[0]:
+                server.sql("UPDATE mailbox SET undelete_seconds = 0")
+            before = processes.cpu_seconds(server.pid)
+            for name, figures in mixed(server, users).items():
+                result.add(f"{server.name}: {name}", **figures)
+            result.note(f"{server.name} took {processes.cpu_seconds(server.pid) - before:.1f} s of CPU for it.")
+    return result
+
+
+def mixed(server, users):
+    """{what: figures} of everything at once."""
+    pop3, seconds = server.ports["pop3"], environment.seconds(SECONDS)
+    both = {"users": users, "body": KIB, "seconds": seconds, "random": True}
+    running = {
+        "polls": Load("pop3", pop3, "STAT", "UIDL", prefix="poll", clients=8, **both),
+        "fetches": Load("pop3", pop3, "STAT", "LIST", "RETR 1-5", prefix="fetch", clients=2, **both),
+        "sessions that delete": Load("pop3", pop3, "FETCH 1-5", prefix="drain", clients=1,
+                                     limit=users, body=KIB, users=users),
+        "deliveries to the polled": Load("lmtp", server.ports["lmtp"], prefix="poll", clients=2, **both),
+        "deliveries to the fetched": Load("lmtp", server.ports["lmtp"], prefix="fetch", clients=2, **both),
+    }
+    return {name: load.end() for name, load in running.items()}
