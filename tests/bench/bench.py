@@ -43,12 +43,13 @@ def main():
     # These need to know where the programs are.
     import report
     import scenarios
-    from peers import dovecot
+    from peers import cyrus, dovecot
     known = scenarios.load_all()
     folder = TOP / ("build/quick" if asked.quick else "build")
-    chosen = list(known) if asked.scenarios == ["all"] else asked.scenarios
+    document = [name for name in known if name not in scenarios.APART]
+    chosen = document if asked.scenarios == ["all"] else asked.scenarios
     if asked.do == "report" and not chosen:
-        chosen = list(known)
+        chosen = document
     unknown = set(chosen) - set(known)
     if unknown or (asked.do == "run" and not chosen):
         sys.exit(f"no such scenario: {', '.join(unknown) or 'none named'}; there are: {', '.join(known)}")
@@ -62,10 +63,11 @@ def main():
         keep(kept, {name: known[name]().as_json()})
         print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
     if asked.do in ("report", "write"):
-        facts = report.machine() + ([dovecot.version() + " of Debian"] if dovecot.installed() else [])
-        document = {**json.loads(kept.read_text()), "machine": facts, "rounds": environment.rounds()}
+        facts = report.machine() + [f"{peer.version()} of Debian" for peer in (dovecot, cyrus)
+                                    if peer.installed()]
+        figures = {**json.loads(kept.read_text()), "machine": facts, "rounds": environment.rounds()}
         where = folder / "PERFORMANCE.md" if asked.quick else TOP / "docs/PERFORMANCE.md"
-        report.write(document, known, where, "tests/bench/bench.py report")
+        report.write(figures, document, where, "tests/bench/bench.py report")
 
 
 main()

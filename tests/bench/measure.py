@@ -41,7 +41,7 @@ def load(server, port, *commands, **options):
     if port == "pop3s":
         options.setdefault("tls", "full")
     if "limit" not in options:
-        options["seconds"] = environment.seconds(options.get("seconds", 2.5))
+        options["seconds"] = environment.seconds(options.get("seconds", 2))
     before = processes.cpu_seconds(server.pid)
     running = Load(protocol, server.ports[port], *commands, **options)
     if "limit" not in options:

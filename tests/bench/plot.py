@@ -46,7 +46,7 @@ def svg(plot):
     """A plot of a result as SVG."""
     points = [point for series in plot["series"].values() for point in series]
     xs, ys = sorted({point[0] for point in points}), steps(max(point[1] for point in points))
-    logarithmic = xs[0] > 0 and xs[-1] / xs[0] > 50
+    logarithmic = xs[0] > 0 and xs[-1] / xs[0] > 8
     x = Scale(xs[0], xs[-1], LEFT, WIDTH - RIGHT, logarithmic)
     y = Scale(ys[0], ys[-1], HEIGHT - BOTTOM, TOP, False)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '

@@ -151,8 +151,10 @@ class Dovecot:
         return self
 
     def log(self):
+        """Its latest lines that are not of everyday."""
         path = self.folder / "log"
-        return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+        lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+        return "\n".join([line for line in lines if " Info: " not in line][-20:])
 
     def __exit__(self, kind, *_):
         """Ends it and every process that it has made; after a failure, shows its log."""

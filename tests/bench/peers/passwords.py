@@ -33,6 +33,3 @@ def hashed(scheme):
     method = {"sha512": crypt.METHOD_SHA512, "bcrypt": crypt.METHOD_BLOWFISH}[scheme]
     rounds = {"rounds": 2 ** 10} if scheme == "bcrypt" else {}
     return crypt.crypt(PASSWORD, crypt.mksalt(method, **rounds))
-
-
-SCHEMES = ("plain", "sha512", "bcrypt", "yescrypt", "scram")

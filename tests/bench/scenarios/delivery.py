@@ -61,7 +61,7 @@ def delivery():
         for what, options in (("8 connections, 5 recipients each", {"recipients": 5}),
                               ("8 connections, one message each", {"per_connection": True})):
             found = in_turn({server.name: deliveries(server, 8, **options)
-                             for server in (c, *peers)})
+                             for server in (c, *peers[:3])})
             result.compare(found, label=f"{what}: ")
         for clients in (2, 4, 16):
             rates.append((clients, deliveries(peers[0], clients)()["rate"]))

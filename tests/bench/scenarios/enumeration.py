@@ -7,7 +7,7 @@ import wire
 from environment import scaled
 from peers.restante import Restante
 from result import Result
-from scenarios import refusals, scenario
+from scenarios import apart, refusals, scenario
 
 TRIES = 2000
 
@@ -26,6 +26,7 @@ def kolmogorov_smirnov(a, b):
 
 
 @scenario
+@apart
 def enumeration():
     tries = scaled(TRIES)
     result = Result("Refused logins", f"A known user's wrong password and an unknown user, {tries} each by every "

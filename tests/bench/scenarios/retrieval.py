@@ -6,7 +6,7 @@ import environment
 from measure import best, fill, in_turn, load, ratio
 from peers.responder import Responder
 from result import Result
-from scenarios import scenario, servers
+from scenarios import others, scenario, servers
 
 KIB, MESSAGES, USERS = 20, 20, 100
 LARGE_KIB, LARGE_USERS, LARGE_CLIENTS = 25 * 1024, 4, 4
@@ -29,7 +29,7 @@ def fetch():
     options = {"body": KIB, "messages": MESSAGES}
     with contextlib.ExitStack() as stack:
         contenders = [stack.enter_context(Responder("pop3", MESSAGES, KIB))]
-        for server in servers(stack, *FORMATS):
+        for server in (*servers(stack, *FORMATS), *others(stack)):
             server.add_users("user", USERS)
             fill(server, "user", USERS, MESSAGES, KIB)
             contenders.append(server)
