@@ -3,6 +3,7 @@
 Between the generator and the responder stands a proxy that changes what the responder says. The
 programs are named by BENCH_LOAD and BENCH_RESPONDER.
 """
+import contextlib
 import os
 import socket
 import subprocess
@@ -47,8 +48,11 @@ class Proxy:
         except OSError:
             pass  # the generator has ended, as it should
         finally:
-            source.close()
-            target.close()
+            # A socket that the other thread reads is not closed by close alone.
+            for end in (source, target):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
 
     def close(self):
         self.listener.close()

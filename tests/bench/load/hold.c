@@ -157,8 +157,10 @@ int main(int argc, char **argv)
 	puts("held");
 	fflush(stdout);
 	hold(&holder);
-	for (size_t i = 0; i < holder.count; i++)
+	for (size_t i = 0; i < holder.count; i++) {
 		alive += holder.streams[i].fd >= 0;
+		stream_close(&holder.streams[i]);
+	}
 	printf("%zu of %zu\n", alive, holder.count);
 	free(holder.streams);
 	SSL_CTX_free(holder.tls);

@@ -185,6 +185,8 @@ double lmtp_run(struct run *run)
 	for (size_t i = 0; i < run->clients; i++)
 		open_connection(run, &clients[i]);
 	const double seconds = run_loop(run, ready);
+	for (size_t i = 0; i < run->clients; i++)
+		run_end_client(&clients[i].client);
 	free(clients);
 	return seconds;
 }

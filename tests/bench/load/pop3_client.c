@@ -121,12 +121,14 @@ double pop3_run(struct run *run)
 	if (clients == NULL)
 		die("calloc");
 	run->active = run->clients;
-	for (size_t i = 0; i < run->clients; i++)
+	for (size_t i = 0; i < run->clients; i++) {
+		clients[i].client.stream.fd = -1; /* there may be fewer sessions than clients */
 		start_session(run, &clients[i]);
+	}
 	const double seconds = run_loop(run, ready);
 	for (size_t i = 0; i < run->clients; i++) {
+		run_end_client(&clients[i].client);
 		reply_free(&clients[i].reply);
-		SSL_SESSION_free(clients[i].client.ticket);
 	}
 	free(clients);
 	return seconds;

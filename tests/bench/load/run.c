@@ -67,6 +67,12 @@ void run_disconnect(struct run *run, struct client *client)
 	stream_close(&client->stream);
 }
 
+void run_end_client(struct client *client)
+{
+	stream_close(&client->stream);
+	SSL_SESSION_free(client->ticket);
+}
+
 static void arm(struct run *run, struct client *client)
 {
 	const bool wants_room = client->stream.unsent_n > 0;

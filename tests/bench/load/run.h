@@ -58,6 +58,8 @@ MUST_USE bool run_begin(struct run *run);
 /* Connects, with TLS if so wanted, and watches for input. */
 void run_connect(struct run *run, struct client *client);
 void run_disconnect(struct run *run, struct client *client);
+/* At the end, whatever the client is at. Descriptor -1: it is not connected. */
+void run_end_client(struct client *client);
 /* Sends; the octets must stay until they have gone. Ends the program when the server is gone. */
 void run_send(struct run *run, struct client *client, const char *octets, size_t n);
 /* What there is to read, in `buffer`; 0 = nothing now. Ends the program when the server is gone. */

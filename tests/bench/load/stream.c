@@ -65,6 +65,8 @@ void stream_open(struct stream *stream, int fd, SSL_CTX *tls, bool server)
 
 void stream_close(struct stream *stream)
 {
+	if (stream->fd < 0)
+		return;
 	if (stream->ssl != NULL) {
 		/* Or OpenSSL takes the session for a broken one and does not resume it. */
 		SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);

@@ -26,7 +26,7 @@ SSL_CTX *stream_server_tls(const char *certificate, const char *key);
 
 /* Takes the descriptor, which is non-blocking. `tls` NULL = in clear. */
 void stream_open(struct stream *stream, int fd, SSL_CTX *tls, bool server);
-/* No close_notify: the protocols say by themselves when they are over. */
+/* Nothing, when it is closed. No close_notify: the protocols say themselves when they are over. */
 void stream_close(struct stream *stream);
 
 /* Octets read; 0 = none now; -1 = closed or broken. Makes the handshake as it goes. */
