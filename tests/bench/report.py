@@ -9,6 +9,7 @@ import environment
 import plot
 from result import FIGURES
 
+NOTES = environment.TOP / "tests/bench/notes"
 INTRODUCTION = """# How fast it is
 
 Written by `{command}`; the figures are of one run on one machine, and say something only beside each
@@ -65,7 +66,14 @@ def bars(results):
         yield from table(("", "wanted", "reached", ""), rows)
 
 
-def section(result, plots):
+def comment(name):
+    """What people have found out about a scenario's figures: NOTES/NAME.md, if there is one."""
+    path = NOTES / f"{name}.md"
+    if path.exists():
+        yield from ("", path.read_text(encoding="utf-8").strip())
+
+
+def section(name, result, plots):
     yield from ("", f"## {result['title']}", "", result["text"], "")
     columns = [key for key in result["columns"]
                if any(row.get(key) is not None for row in result["rows"])]
@@ -77,18 +85,19 @@ def section(result, plots):
         yield from (f"- {note}" for note in result["notes"])
     for figure in result["plots"]:
         yield from ("", f"![{figure['title']}]({plots}/{figure['name']}.svg)", "", figure["explains"])
+    yield from comment(name)
 
 
 def write(kept, order, output, command):
     """The document into `output`, its plots into the folder plots beside it."""
-    results = [kept["scenarios"][name] for name in order if name in kept["scenarios"]]
+    results = {name: kept["scenarios"][name] for name in order if name in kept["scenarios"]}
     lines = [INTRODUCTION.format(command=command, rounds=kept["rounds"])]
     lines += ["Machine and versions:", ""]
     lines += [f"- {line}" for line in kept["machine"]]
-    lines += [*bars(results)]
+    lines += [*bars(results.values())]
     (output.parent / "plots").mkdir(parents=True, exist_ok=True)
-    for result in results:
-        lines += section(result, "plots")
+    for name, result in results.items():
+        lines += section(name, result, "plots")
         for figure in result["plots"]:
             (output.parent / "plots" / f"{figure['name']}.svg").write_text(plot.svg(figure))
     output.write_text("\n".join(lines) + "\n")

@@ -64,6 +64,8 @@ def first_login():
             result.add(f"{scheme}: {name}", p50=times[len(times) // 2], worst=times[-1])
         result.add(f"{scheme}: polls alone", **alone)
         result.add(f"{scheme}: polls beside {busy} first logins", **beside)
+        result.bar(f"others' p50 beside first logins, {scheme}, of that without", 1.1,
+                   beside["p50"] / alone["p50"], most=True)
         result.bar(f"first login, {scheme}, of the hash's own cost", 1.05, first[len(first) // 2] / own,
                    most=True)
     return result
