@@ -40,9 +40,9 @@ class Held:
         return int(self.told[0]), int(self.told[2])
 
 
-def polls(server, **options):
+def polls(server):
     return functools.partial(load, server, "pop3", "STAT", "UIDL", prefix="fresh", users=16,
-                             **options)
+                             seconds=1)
 
 
 def beside(result, server, port, state, count):
