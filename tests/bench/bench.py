@@ -13,8 +13,10 @@ does a tenth of everything, to see that it works; its figures and document stay 
 import argparse
 import json
 import pathlib
+import subprocess
 import sys
 import time
+import traceback
 
 import environment
 from environment import TOP
@@ -37,6 +39,20 @@ def keep(path, result):
     path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
+def measured(name, scenario, kept):
+    """Runs it and keeps its figures. False: it failed; the others can still be measured."""
+    start = time.monotonic()
+    print(f"{name}:", flush=True)
+    try:
+        keep(kept, {name: scenario().as_json()})
+        return True
+    except (AssertionError, OSError, subprocess.SubprocessError):
+        traceback.print_exc()
+        return False
+    finally:
+        print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
+
+
 def main():
     asked = arguments()
     environment.configure(asked.build, asked.quick)
@@ -57,17 +73,15 @@ def main():
         print("\n".join(known))
         return
     kept = folder / "bench.json"
-    for name in chosen:
-        start = time.monotonic()
-        print(f"{name}:", flush=True)
-        keep(kept, {name: known[name]().as_json()})
-        print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
+    failed = [name for name in chosen if not measured(name, known[name], kept)]
     if asked.do in ("report", "write"):
         facts = report.machine() + [f"{peer.version()} of Debian" for peer in (dovecot, cyrus)
                                     if peer.installed()]
         figures = {**json.loads(kept.read_text()), "machine": facts, "rounds": environment.rounds()}
         where = folder / "PERFORMANCE.md" if asked.quick else TOP / "docs/PERFORMANCE.md"
         report.write(figures, document, where, "tests/bench/bench.py report")
+    if failed:
+        sys.exit(f"failed, and not measured: {', '.join(failed)}")
 
 
 main()

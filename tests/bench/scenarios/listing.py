@@ -56,7 +56,7 @@ def contenders_for(size, peers):
 
 def session(server, prefix, size, *commands):
     return functools.partial(load, server, "pop3", *commands, prefix=prefix, users=1, clients=1,
-                             messages=size, seconds=1.5)
+                             messages=size, seconds=1)
 
 
 @scenario
