@@ -55,11 +55,17 @@ def load(server, port, *commands, **options):
     return figures
 
 
-def fill(server, prefix, users, each, kib=20, **options):
+def fill(server, prefix, users, each, kib=20, recipients=1, clients=8):
     """Delivers `each` messages to each of the users, by LMTP."""
-    recipients = options.pop("recipients", 1)
-    return load(server, "lmtp", prefix=prefix, users=users, body=kib, recipients=recipients,
-                limit=users * each // recipients, clients=options.pop("clients", 8), **options)
+    def deliver(messages, at_a_time):
+        if messages:
+            load(server, "lmtp", prefix=prefix, users=users, body=kib, recipients=recipients,
+                 limit=users * messages // recipients, clients=at_a_time)
+
+    # Dovecot 2.3 can panic where several deliveries make the same maildrop at the same moment.
+    alone = 1 if users < clients * recipients else 0
+    deliver(alone, 1)
+    deliver(each - alone, clients)
 
 
 def in_turn(contenders, rounds=None):

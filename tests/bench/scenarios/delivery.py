@@ -6,7 +6,7 @@ import tempfile
 
 import environment
 from environment import program
-from measure import best, in_turn, load, medians, ratio
+from measure import best, fill, in_turn, load, medians, ratio
 from peers.responder import Responder
 from result import Result
 from scenarios import scenario, servers
@@ -51,7 +51,7 @@ def delivery():
         peers = servers(stack, ("maildir", "always"), ("sdbox", "always"), ("maildir",), ("sdbox",))
         for server in peers:
             server.add_users("user", USERS)
-            deliveries(server, 8)()  # first touches are over
+            fill(server, "user", USERS, 1, KIB)  # every maildrop is there
         for clients in DELIVERERS:
             found = in_turn({"disk": functools.partial(disk, clients),
                              **{server.name: deliveries(server, clients) for server in (c, *peers)}})
