@@ -14,6 +14,8 @@ def configure(build, quick):
     BUILD, QUICK = build.resolve(), quick
     os.environ.setdefault("RESTANTED", str(BUILD / "server/restanted"))
     os.environ.setdefault("RESTANTE", str(BUILD / "admin/restante"))
+    os.environ.setdefault("RESTANTE_PAM", str(BUILD / "auth/pam_helper/restante-pam"))
+    os.environ.setdefault("RESTANTE_PAM_PLAIN", str(BUILD / "tests/live/restante-pam-plain"))
     sys.path.insert(0, str(TOP / "tests/live"))
 
 
