@@ -69,7 +69,8 @@ static const struct {
 
 void slice_end(struct slice *slice)
 {
-	statement_reset(slice->list);
+	if (slice->list != NULL)
+		statement_reset(slice->list);
 	reader_looked(slice->reader, slice->shard);
 	if (slice->used_up)
 		reader_let_go(slice->reader);
