@@ -1,18 +1,43 @@
 /* One deletion: see deletion.h. */
 #include "store/deletion.h"
 
+#include "base/log.h"
+
+/* Every uid of the run is a live message: more or fewer rows would be a false count. */
+static enum store_status flag_run(struct deletion *deletion)
+{
+	uint64_t run = deletion->last - deletion->first + 1;
+	sqlite3_stmt *stmt = deletion->shard->stmt[run == 1 ? W_MESSAGE_FLAG : W_RUN_FLAG];
+	enum store_status status;
+
+	if (deletion->messages == 0)
+		return STORE_OK;
+	bind_u64(stmt, 1, deletion->mailbox);
+	bind_u64(stmt, 2, deletion->first);
+	bind_u64(stmt, 3, deletion->last);
+	bind_i64(stmt, 4, deletion->now);
+	bind_u64(stmt, 5, deletion->session);
+	bind_u64(stmt, 6, deletion->change);
+	status = statement_run(stmt, deletion->fault);
+	if (status != STORE_OK || (uint64_t)sqlite3_changes64(deletion->shard->db) == run)
+		return status;
+	fault_set(deletion->fault, "messages %llu to %llu are not all there",
+		  (unsigned long long)deletion->first, (unsigned long long)deletion->last);
+	return STORE_UNAVAILABLE;
+}
+
 enum store_status deletion_add(struct deletion *deletion, uint64_t uid, uint64_t octets)
 {
-	sqlite3_stmt *stmt = deletion->shard->stmt[W_MESSAGE_FLAG];
+	enum store_status status = STORE_OK;
 
+	if (deletion->messages == 0 || uid != deletion->last + 1) {
+		status = flag_run(deletion);
+		deletion->first = uid;
+	}
+	deletion->last = uid;
 	deletion->messages++;
 	deletion->octets += octets;
-	bind_u64(stmt, 1, deletion->mailbox);
-	bind_u64(stmt, 2, uid);
-	bind_i64(stmt, 3, deletion->now);
-	bind_u64(stmt, 4, deletion->session);
-	bind_u64(stmt, 5, deletion->change);
-	return statement_run(stmt, deletion->fault);
+	return status;
 }
 
 static enum store_status shrink(const struct deletion *deletion)
@@ -26,14 +51,16 @@ static enum store_status shrink(const struct deletion *deletion)
 	return statement_run(stmt, deletion->fault);
 }
 
-enum store_status deletion_end(const struct deletion *deletion, const struct session_record *by)
+enum store_status deletion_end(struct deletion *deletion, const struct session_record *by)
 {
 	sqlite3_stmt *stmt = deletion->shard->stmt[W_SESSION_ADD];
 	enum store_status status;
 
 	if (deletion->messages == 0)
 		return STORE_OK;
-	status = shrink(deletion);
+	status = flag_run(deletion);
+	if (status == STORE_OK)
+		status = shrink(deletion);
 	if (status != STORE_OK)
 		return status;
 	bind_u64(stmt, 1, deletion->mailbox);

@@ -16,13 +16,19 @@ struct deletion {
 	uint64_t messages; /* flagged */
 	uint64_t octets;
 	struct fault *fault;
+	/* deletion.c's own: the run of uids that is to be flagged next */
+	uint64_t first;
+	uint64_t last;
 };
 
-/* Flags one live message. */
+/*
+ * Flags one live message, now or by the next call: messages whose uids follow one another are
+ * flagged by one statement, which takes half of the time.
+ */
 MUST_USE enum store_status deletion_add(struct deletion *deletion, uint64_t uid,
 					uint64_t octets);
-/* Counters and the session row; nothing when nothing was flagged. */
-MUST_USE enum store_status deletion_end(const struct deletion *deletion,
+/* What is left, counters and the session row; nothing when nothing was flagged. */
+MUST_USE enum store_status deletion_end(struct deletion *deletion,
 					const struct session_record *by);
 
 #endif

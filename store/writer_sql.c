@@ -33,8 +33,16 @@ const char *const writer_sql[W_STMT_COUNT] = {
 		"INSERT INTO message(mailbox, uid, octets, header_octets, longest_line,"
 		" flags, received, epoch, body, prefix_octets, prefix)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-	[W_MESSAGE_FLAG] = "UPDATE message SET deleted_at = ?3, deleted_session = ?4,"
-			   " deleted_change = ?5 WHERE mailbox = ?1 AND uid = ?2",
+	/*
+	 * Both take the same parameters; the first has no use for ?3. The + keeps the second from
+	 * the index that it changes, or it would have to collect the rows first.
+	 */
+	[W_MESSAGE_FLAG] = "UPDATE message SET deleted_at = ?4, deleted_session = ?5,"
+			   " deleted_change = ?6 WHERE mailbox = ?1 AND uid = ?2"
+			   " AND deleted_at IS NULL",
+	[W_RUN_FLAG] = "UPDATE message SET deleted_at = ?4, deleted_session = ?5,"
+		       " deleted_change = ?6 WHERE mailbox = ?1 AND uid >= ?2 AND uid <= ?3"
+		       " AND +deleted_at IS NULL",
 	[W_MESSAGE_REMOVE] = "DELETE FROM message WHERE mailbox = ?1 AND uid = ?2",
 	/* The same message under a new uid and epoch: undelete. */
 	[W_MESSAGE_COPY] = "INSERT INTO message(mailbox, uid, octets, header_octets,"

@@ -55,6 +55,8 @@ static void writer_statements_use_their_indexes(void **state)
 		[W_MAILBOX_GREW] = "SEARCH mailbox USING INTEGER PRIMARY KEY",
 		[W_MAILBOX_SHRANK] = "SEARCH mailbox USING INTEGER PRIMARY KEY",
 		[W_MESSAGE_FLAG] = "SEARCH message USING PRIMARY KEY (mailbox=? AND uid=?)",
+		[W_RUN_FLAG] =
+			"SEARCH message USING PRIMARY KEY (mailbox=? AND uid>? AND uid<?)",
 		[W_MESSAGE_REMOVE] = "SEARCH message USING PRIMARY KEY (mailbox=? AND uid=?)",
 		[W_SCAN_LIVE] = "COVERING INDEX message_live (mailbox=? AND uid>? AND uid<?)",
 		[W_SCAN_SNAPSHOT] = "USING PRIMARY KEY (mailbox=? AND uid>? AND uid<?)",
