@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "sql/gather_vfs.h"
 
 /* How long a connection waits for another process: a recovery after a crash, the tool, a shell. */
 #define BUSY_MILLISECONDS 5000
@@ -181,14 +182,16 @@ static void configure_library(void)
  * The connection alone, nothing read yet. Opening for reading asks for writing too: the index of
  * the log is shared memory that readers write; SQLite falls back where the file forbids it.
  */
-enum database_status database_connect(const char *path, sqlite3 **db, struct fault *fault)
+enum database_status database_connect(const char *path, bool gather, sqlite3 **db,
+				      struct fault *fault)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum database_status status;
 	int code;
 
 	(void)pthread_once(&once, configure_library);
-	code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			       gather ? gather_vfs() : NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_extended_result_codes(*db, 1);
 		code = sqlite3_busy_timeout(*db, BUSY_MILLISECONDS);
@@ -290,19 +293,26 @@ static enum database_status must_exist(const char *path, struct fault *fault)
 	return errno == ENOENT || errno == ENOTDIR ? DATABASE_MISSING : DATABASE_UNAVAILABLE;
 }
 
-enum database_status database_open_known(const char *path, const struct database_kind *kind,
-					 sqlite3 **db, int64_t *version, struct fault *fault)
+static enum database_status open_known(const char *path, bool gather,
+				       const struct database_kind *kind, sqlite3 **db,
+				       int64_t *version, struct fault *fault)
 {
 	enum database_status status = must_exist(path, fault);
 
 	*db = NULL;
 	if (status == DATABASE_OK)
-		status = database_connect(path, db, fault);
+		status = database_connect(path, gather, db, fault);
 	if (status == DATABASE_OK)
 		status = identify(*db, path, kind, version, fault);
 	if (status != DATABASE_OK)
 		database_close(db);
 	return status;
+}
+
+enum database_status database_open_known(const char *path, const struct database_kind *kind,
+					 sqlite3 **db, int64_t *version, struct fault *fault)
+{
+	return open_known(path, false, kind, db, version, fault);
 }
 
 static enum database_status make_current(sqlite3 *db, const char *path,
@@ -334,7 +344,8 @@ enum database_status database_open(const char *path, const struct database_kind 
 				   int checkpoint_pages, sqlite3 **db, struct fault *fault)
 {
 	int64_t version = 0;
-	enum database_status status = database_open_known(path, kind, db, &version, fault);
+	enum database_status status =
+		open_known(path, access == DATABASE_WRITE, kind, db, &version, fault);
 
 	if (status != DATABASE_OK)
 		return status;

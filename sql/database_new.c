@@ -143,7 +143,7 @@ enum database_status database_create(const char *path, const struct database_kin
 
 	if (status != DATABASE_OK)
 		return status;
-	status = database_connect(file.path, &db, fault);
+	status = database_connect(file.path, false, &db, fault);
 	if (status == DATABASE_OK)
 		status = build(db, path, kind, fill, context, fault);
 	if (status == DATABASE_OK)
@@ -191,7 +191,7 @@ enum database_status database_copy(const char *from, const struct database_kind 
 		database_close(&source);
 		return status;
 	}
-	status = database_connect(file.path, &copy, fault);
+	status = database_connect(file.path, false, &copy, fault);
 	if (status == DATABASE_OK)
 		status = copy_pages(source, copy, fault);
 	/*

@@ -6,8 +6,8 @@
 
 #include "sql/database.h"
 
-/* The connection alone, nothing read yet. */
-MUST_USE enum database_status database_connect(const char *path, sqlite3 **db,
+/* The connection alone, nothing read yet; `gather`: its writes (gather_vfs.h). */
+MUST_USE enum database_status database_connect(const char *path, bool gather, sqlite3 **db,
 					       struct fault *fault);
 /* The settings that SQLite keeps per connection. */
 MUST_USE enum database_status database_settle(sqlite3 *db, int cache_kib, int checkpoint_pages,

@@ -1,5 +1,6 @@
 # The sql room and the store.
 unit_test(database restante_sql)
+unit_test(gather_vfs restante_sql)
 
 add_library(store_fixture STATIC store_fixture.c)
 target_link_libraries(store_fixture PUBLIC restante_store SQLite::SQLite3 PkgConfig::CMOCKA
