@@ -353,8 +353,11 @@ enum database_status database_open(const char *path, const struct database_kind 
 	status = database_settle(*db, cache_kib, checkpoint_pages, fault);
 	if (status == DATABASE_OK)
 		status = make_current(*db, path, kind, access, version, fault);
-	if (status == DATABASE_OK && access == DATABASE_READ)
-		status = database_run(*db, "PRAGMA query_only = ON", fault);
+	if (status == DATABASE_OK)
+		status = database_run(*db,
+				      access == DATABASE_READ ? "PRAGMA query_only = ON"
+							      : "PRAGMA temp_store = MEMORY",
+				      fault);
 	if (status != DATABASE_OK)
 		database_close(db);
 	return status;

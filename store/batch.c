@@ -1,5 +1,6 @@
 /*
- * Group commit: the jobs of a batch in one transaction, a savepoint each.
+ * Group commit: the jobs of a batch in one transaction, a savepoint each; a job that is alone needs
+ * none. A savepoint costs a copy of every page that the job changes.
  *
  * A job that fails is undone alone. But some errors (a full disk, an I/O error, no memory) make
  * SQLite roll the whole transaction back, so after any error autocommit is looked at: if the
@@ -38,6 +39,16 @@ static void abandon(struct shard *shard)
 static bool transaction_open(const struct shard *shard)
 {
 	return !sqlite3_get_autocommit(shard->db);
+}
+
+/* Runs the only job of a transaction. False when that cannot be committed. */
+static bool run_only(struct shard *shard, struct store_job *job)
+{
+	job->fault.text[0] = '\0';
+	job->status = job->run(job, shard);
+	if (job->status == STORE_OK && !transaction_open(shard))
+		job->status = STORE_UNAVAILABLE;
+	return job->status == STORE_OK;
 }
 
 /* Runs one job in its savepoint. False when the whole transaction cannot go on. */
@@ -88,7 +99,7 @@ static enum outcome run_together(struct shard *shard, struct store_job *jobs,
 		return SETTLED;
 	}
 	for (struct store_job *job = jobs; job != NULL; job = job->next) {
-		if (!run_one(shard, job)) {
+		if (!(jobs->next == NULL ? run_only(shard, job) : run_one(shard, job))) {
 			abandon(shard);
 			*culprit = job;
 			return UNDONE;

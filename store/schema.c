@@ -13,7 +13,7 @@ static const char *const migrations[] = { sql_store_001_store_sql };
 const struct database_kind shard_kind = {
 	.name = "mail shard",
 	.application_id = 0x52535431, /* "RST1" */
-	.page_size = 16384,
+	.page_size = SHARD_PAGE_OCTETS,
 	.migrations = migrations,
 	.version = (int)ARRAY_SIZE(migrations),
 };

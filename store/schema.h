@@ -9,6 +9,9 @@
 #include "restante/store.h"
 #include "sql/database.h"
 
+/* What the file is made of. */
+#define SHARD_PAGE_OCTETS 16384
+
 extern const struct database_kind shard_kind;
 
 struct shard_meta {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "restante/store.h"
+#include "store/schema.h"
 #include "store/statement.h"
 
 /* A job that was not told otherwise counts so many octets of a batch. */
@@ -19,9 +20,9 @@
 /* A batch ends when its jobs weigh so much: how long one transaction may last (4 MiB). */
 #define BATCH_OCTETS (UINT64_C(4) << 20)
 /* Pages in the log after which the writer checkpoints: 4 MiB. */
-#define CHECKPOINT_PAGES 250
+#define CHECKPOINT_PAGES ((4 << 20) / SHARD_PAGE_OCTETS)
 /* ... and beyond which it sees to it that the log begins anew: 16 MiB. */
-#define RESTART_PAGES 1000
+#define RESTART_PAGES (4 * CHECKPOINT_PAGES)
 #define WRITER_CACHE_KIB 8192
 #define READER_CACHE_KIB 512
 /* Listings in memory: four million messages' (32 MiB). */

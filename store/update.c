@@ -169,6 +169,7 @@ void maildrop_update_submit(struct store *store, struct maildrop_update *update,
 	job->run = update_run;
 	job->happened = update_happened;
 	job->settle = update_settle;
-	job->weight = 0;
+	/* At worst each row is on a page of its own. */
+	job->weight = maildrop_marked(update->maildrop) * SHARD_PAGE_OCTETS;
 	writer_submit(&store->shards[update->maildrop->key.shard], job);
 }

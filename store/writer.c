@@ -279,6 +279,11 @@ static bool leave_service(struct shard *shard, struct store_job *jobs)
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
+static uint64_t job_weight(const struct store_job *job)
+{
+	return job->weight > 0 ? job->weight : JOB_WEIGHT;
+}
+
 /* Mutex held. What goes into the next transaction, in order of arrival; NULL: nothing. */
 static struct store_job *take_batch(struct shard *shard)
 {
@@ -290,12 +295,14 @@ static struct store_job *take_batch(struct shard *shard)
 		shard->low_waits = 0;
 		return queue_take(&shard->low);
 	}
-	while (shard->normal.head != NULL && batch.count < STORE_BATCH_JOBS &&
-	       weight < BATCH_OCTETS) {
-		struct store_job *job = queue_take(&shard->normal);
+	while (shard->normal.head != NULL && batch.count < STORE_BATCH_JOBS) {
+		uint64_t next = job_weight(shard->normal.head);
 
-		weight += job->weight > 0 ? job->weight : JOB_WEIGHT;
-		queue_add(&batch, job);
+		/* So one that weighs as much as a batch may goes alone. */
+		if (batch.count > 0 && weight + next > BATCH_OCTETS)
+			break;
+		weight += next;
+		queue_add(&batch, queue_take(&shard->normal));
 	}
 	if (shard->low.head != NULL)
 		shard->low_waits++;
