@@ -21,9 +21,9 @@
 #define WINDOW_GONE (-1)
 #define WINDOW_UNKNOWN (-2)
 /* Free pages that are left for new mail: 16 MiB. */
-#define FREE_PAGES_KEPT 1024
+#define FREE_PAGES_KEPT ((16 << 20) / SHARD_PAGE_OCTETS)
 /* Steps of 64 pages in one round: 64 MiB. */
-#define VACUUM_STEPS 64
+#define VACUUM_STEPS ((1 << 20) / SHARD_PAGE_OCTETS)
 
 struct round {
 	struct shard *shard;

@@ -9,8 +9,11 @@
 #include "restante/store.h"
 #include "sql/database.h"
 
-/* What the file is made of. */
-#define SHARD_PAGE_OCTETS 16384
+/*
+ * What the file is made of. A delivery changes a page each of several tables and indexes, whatever
+ * its size, and all of it goes to the log: docs/adr/0040.
+ */
+#define SHARD_PAGE_OCTETS 4096
 
 extern const struct database_kind shard_kind;
 
