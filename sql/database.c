@@ -344,8 +344,7 @@ enum database_status database_open(const char *path, const struct database_kind 
 				   int checkpoint_pages, sqlite3 **db, struct fault *fault)
 {
 	int64_t version = 0;
-	enum database_status status =
-		open_known(path, access == DATABASE_WRITE, kind, db, &version, fault);
+	enum database_status status = open_known(path, true, kind, db, &version, fault);
 
 	if (status != DATABASE_OK)
 		return status;

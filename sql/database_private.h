@@ -6,7 +6,7 @@
 
 #include "sql/database.h"
 
-/* The connection alone, nothing read yet; `gather`: its writes (gather_vfs.h). */
+/* The connection alone, nothing read yet; `gather`: through gather_vfs.h. */
 MUST_USE enum database_status database_connect(const char *path, bool gather, sqlite3 **db,
 					       struct fault *fault);
 /* The settings that SQLite keeps per connection. */

@@ -116,12 +116,26 @@ static int gather_write(sqlite3_file *file, const void *octets, int n, sqlite3_i
 
 /* --- what writes first ------------------------------------------------------------------------ */
 
+/*
+ * A read that ends early SQLite takes for zeros, as beyond the end of a file. Within it they would
+ * be taken for pages, changed, and written back.
+ */
+static bool within(sqlite3_file *below, int n, sqlite3_int64 offset)
+{
+	sqlite3_int64 size;
+
+	return below->pMethods->xFileSize(below, &size) == SQLITE_OK && offset + n <= size;
+}
+
 static int gather_read(sqlite3_file *file, void *to, int n, sqlite3_int64 offset)
 {
 	int code = flush(file);
 
-	return code != SQLITE_OK ? code
-				 : down(file)->pMethods->xRead(down(file), to, n, offset);
+	if (code == SQLITE_OK)
+		code = down(file)->pMethods->xRead(down(file), to, n, offset);
+	if (code == SQLITE_IOERR_SHORT_READ && within(down(file), n, offset))
+		code = SQLITE_IOERR_READ;
+	return code;
 }
 
 static int gather_truncate(sqlite3_file *file, sqlite3_int64 size)

@@ -1,6 +1,6 @@
 /*
- * A layer below SQLite that makes few large writes of many small ones: see gather_vfs.c. For
- * connections with synchronous=FULL in WAL mode.
+ * A layer below SQLite that makes few large writes of many small ones, and takes no read that ends
+ * early for zeros: see gather_vfs.c. For connections with synchronous=FULL in WAL mode.
  */
 #ifndef RESTANTE_SQL_GATHER_VFS_H
 #define RESTANTE_SQL_GATHER_VFS_H
