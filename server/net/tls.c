@@ -83,9 +83,11 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 		      EVP_MAC_CTX *mac, int seal)
 {
 	struct tls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	int answer = tls_tickets_key(server->tickets, clock_monotonic_ms() / 1000, name, iv,
+				     cipher, mac, seal != 0);
 
-	return tls_tickets_key(server->tickets, clock_monotonic_ms() / 1000, name, iv, cipher,
-			       mac, seal != 0);
+	/* RFC 8446 section C.4: a client uses a ticket once. With 2 it gets the next one. */
+	return !seal && answer == 1 && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : answer;
 }
 
 /* --- the server ------------------------------------------------------------------------------ */

@@ -201,6 +201,9 @@ class Tls(LiveTest):
                     pop3.stls(context, session=session)
                     self.assertTrue(pop3.socket.session_reused)
                     pop3.login(ANN, PASSWORD)
+                    if version == ssl.TLSVersion.TLSv1_3:
+                        # RFC 8446 section C.4: a ticket is used once, so that each brings the next.
+                        self.assertNotEqual(pop3.socket.session.id, session.id)
 
     # --- certificates --------------------------------------------------------------------------
 
