@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 
+import capacity
 import environment
 import plot
 from result import FIGURES
@@ -102,3 +103,7 @@ def write(kept, order, output, command):
             (output.parent / "plots" / f"{figure['name']}.svg").write_text(plot.svg(figure))
     output.write_text("\n".join(lines) + "\n")
     print(f"written: {output}")
+    reckoned = capacity.document(results)
+    if reckoned is not None:
+        (output.parent / "CAPACITY.md").write_text(reckoned)
+        print(f"written: {output.parent / 'CAPACITY.md'}")
