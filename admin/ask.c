@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,17 @@ int ask_confirm(const struct tool *tool, const char *format, ...)
 /* Ctrl-C at the prompt must not leave a terminal that shows nothing. */
 static const int prompt_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
+/*
+ * A line that is there, or a signal: blocked all the while but here, it cannot come between a look
+ * at it and the wait. A terminal gives a line when it is whole.
+ */
+static bool wait_for_line(int fd, const sigset_t *unblocked)
+{
+	struct pollfd terminal = { .fd = fd, .events = POLLIN };
+
+	return ppoll(&terminal, 1, NULL, unblocked) > 0 && caught_signal == 0;
+}
+
 static bool read_without_echo(int fd, const char *prompt, char *line, size_t cap, size_t *n)
 {
 	struct sigaction before[ARRAY_SIZE(prompt_signals)];
@@ -92,13 +104,19 @@ static bool read_without_echo(int fd, const char *prompt, char *line, size_t cap
 	struct termios hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	caught_signal = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(prompt_signals); i++)
+	sigset_t blocked, unblocked;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(prompt_signals); i++) {
 		sigaction(prompt_signals[i], &remember, &before[i]);
+		sigaddset(&blocked, prompt_signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, &unblocked);
 	/* The prompt comes last: nothing that is typed after it may show. */
 	bool good = tcsetattr(fd, TCSAFLUSH, &hidden) == 0 && dprintf(fd, "%s: ", prompt) > 0 &&
-		    read_line(fd, line, cap, n);
+		    wait_for_line(fd, &unblocked) && read_line(fd, line, cap, n);
 	tcsetattr(fd, TCSAFLUSH, &shown);
 	dprintf(fd, "\n");
+	sigprocmask(SIG_SETMASK, &unblocked, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(prompt_signals); i++)
 		sigaction(prompt_signals[i], &before[i], NULL);
 	if (caught_signal != 0) {
