@@ -17,7 +17,7 @@
 #include "restante/compiler.h"
 
 /* Smaller maildrops are read as quickly as they are found. */
-#define LISTING_MESSAGES_MIN 128
+#define LISTING_MESSAGES_MIN 4
 
 struct listings;
 struct listing;

@@ -152,6 +152,15 @@ enum store_status message_read(struct store_reader *reader, const struct maildro
 	*n = 0;
 	if (status != STORE_OK || offset >= message->octets)
 		return status;
+	/* One transaction for all slices of a turn. */
+	if (reader->holding) {
+		uint64_t change;
+
+		status = reader_look(reader, shard, maildrop->mailbox, &change, fault);
+		if (status != STORE_OK)
+			return status;
+		reader_looked(reader, shard);
+	}
 	check = shard->stmt[R_MESSAGE];
 	bind_u64(check, 1, maildrop->mailbox);
 	bind_u64(check, 2, message->uid);

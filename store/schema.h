@@ -13,7 +13,7 @@
  * What the file is made of. A delivery changes a page each of several tables and indexes, whatever
  * its size, and all of it goes to the log: docs/adr/0040.
  */
-#define SHARD_PAGE_OCTETS 4096
+#define SHARD_PAGE_OCTETS 8192
 
 extern const struct database_kind shard_kind;
 

@@ -8,6 +8,7 @@
  * - TOP sends the header, the empty line behind it (also when the message has none: Outlook
  *   Express and Netscape cannot do without) and so many lines of the body. A count that no body of
  *   this size can reach means all of it: fetchmail's "TOP n 99999999" is sent like a RETR.
+ * - Dots take room that nobody can foretell: what finds none is asked for again.
  * - A message is stored with CRLF at its end. Should one not be, the response is still framed.
  * - A message that ends before its announced size is never finished: the connection ends without
  *   the final dot, and the client sees that it has not got the message.
@@ -98,7 +99,7 @@ struct pop3_action pop3_send_next(const struct pop3_session *session, size_t roo
 	size_t max = room - TAIL;
 
 	/* At worst every line is "." LF: three octets go out for two. */
-	if (session->needs_stuffing)
+	if (session->needs_stuffing && counts_lines(session))
 		max = max / 3 * 2;
 	return (struct pop3_action){ .kind = POP3_OCTETS,
 				     .msgno = session->msgno,
@@ -124,8 +125,21 @@ static struct str take_lines(struct pop3_session *session, struct str octets)
 	return (struct str){ octets.p, octets.n - rest.n };
 }
 
-/* In long runs: most lines begin with something else, and most dots stand elsewhere. */
-static bool add_stuffed(bool at_line_start, struct str octets, struct buf *out)
+/* Adds what there is room for, and says how much. */
+static size_t add_some(struct str octets, size_t keep, struct buf *out)
+{
+	size_t room = buf_room(out) > keep ? buf_room(out) - keep : 0;
+
+	if (octets.n > room)
+		octets.n = room;
+	return buf_add(out, octets) ? octets.n : 0;
+}
+
+/*
+ * So many of the octets, with their dots, as leave room for the tail. In long runs: most lines
+ * begin with something else, and most dots stand elsewhere.
+ */
+static size_t add_stuffed(bool at_line_start, struct str octets, struct buf *out)
 {
 	const char *end = octets.p + octets.n;
 	const char *from = octets.p;
@@ -133,19 +147,20 @@ static bool add_stuffed(bool at_line_start, struct str octets, struct buf *out)
 
 	while ((dot = memchr(dot, '.', (size_t)(end - dot))) != NULL) {
 		if (dot == octets.p ? at_line_start : dot[-1] == '\n') {
-			if (!buf_add(out, (struct str){ from, (size_t)(dot - from) }) ||
-			    !buf_add_char(out, '.'))
-				return false;
-			from = dot;
+			from += add_some((struct str){ from, (size_t)(dot - from) }, TAIL, out);
+			/* Two of them, or the line is begun next time. */
+			if (from < dot || buf_room(out) < TAIL + 2 || !buf_add_char(out, '.'))
+				return (size_t)(from - octets.p);
 		}
 		dot++;
 	}
-	return buf_add(out, (struct str){ from, (size_t)(end - from) });
+	from += add_some((struct str){ from, (size_t)(end - from) }, TAIL, out);
+	return (size_t)(from - octets.p);
 }
 
 void pop3_send_octets(struct pop3_session *session, struct str octets, struct buf *out)
 {
-	bool sent;
+	size_t n;
 
 	if (octets.n == 0 || octets.n > session->octets - session->offset) {
 		pop3_end(session);
@@ -153,13 +168,14 @@ void pop3_send_octets(struct pop3_session *session, struct str octets, struct bu
 	}
 	if (counts_lines(session) && session->offset >= session->header_octets)
 		octets = take_lines(session, octets);
-	sent = session->needs_stuffing ? add_stuffed(line_ended(session), octets, out)
-				       : buf_add(out, octets);
-	/* More than was asked for, or a driver that gave too little room. */
-	if (!sent || buf_room(out) < TAIL) {
+	n = session->needs_stuffing ? add_stuffed(line_ended(session), octets, out)
+				    : add_some(octets, TAIL, out);
+	/* A driver that gave no room, or more than it was asked for: the lines are counted. */
+	if (n == 0 || (n < octets.n && counts_lines(session))) {
 		pop3_end(session);
 		return;
 	}
+	octets.n = n;
 	remember(session, octets);
 	session->offset += octets.n;
 	settle(session, out);

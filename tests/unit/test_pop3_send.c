@@ -303,36 +303,56 @@ static void message_sent_when_its_last_octet_is(void **state)
 	}
 }
 
-/* A driver that brings more than was asked for ends the connection, and harms nothing. */
-static void retr_more_octets_than_asked_for_ends(void **state)
+/* A driver that brings more than the message has ends the connection, and harms nothing. */
+static void retr_more_octets_than_there_are_ends(void **state)
 {
-	static const struct {
-		uint64_t octets;
-		size_t brought;
-	} cases[] = {
-		{ 3, 4 },                /* more than the message has */
-		{ 9000, 4090 },          /* more than there is room for */
-		{ 9000, 4096 - 17 - 7 }, /* it fits, but the end of the message would not */
-	};
+	struct pop3_message facts = { .msgno = 1, .octets = 3 };
+	struct pop3_session session;
+	char memory[POP3_STEP_ROOM * 2];
+	struct buf out = buf_over(memory, sizeof memory);
+	struct str none = STR("");
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct pop3_message facts = { .msgno = 1, .octets = cases[i].octets };
-		struct pop3_session session;
-		char memory[POP3_STEP_ROOM * 2], octets[9000];
-		struct buf out = buf_over(memory, sizeof memory);
-		struct str none = STR("");
+	session_asks(&session, STR("RETR 1\r\n"), &out);
+	pop3_report_message(&session, POP3_DONE, &facts, &out);
+	assert_int_equal(pop3_step(&session, &none, &out).kind, POP3_OCTETS);
+	pop3_report_octets(&session, POP3_DONE, STR("xxxx"), &out);
+	assert_int_equal(session.state, POP3_ENDED);
+}
 
-		memset(octets, 'x', sizeof octets);
-		session_asks(&session, STR("RETR 1\r\n"), &out);
-		pop3_report_message(&session, POP3_DONE, &facts, &out);
-		assert_int_equal(pop3_step(&session, &none, &out).kind, POP3_OCTETS);
+/* All lines are dots, two for one: what finds no room is asked for again, and none is lost. */
+static void retr_of_dots_takes_what_there_is_room_for(void **state)
+{
+	static char text[9000], stuffed[3 * sizeof text], got[4 * sizeof text];
+	struct pop3_message facts = { .msgno = 1,
+				      .octets = sizeof text,
+				      .needs_stuffing = true };
+	struct pop3_session session;
+	char memory[POP3_STEP_ROOM * 2];
+	struct buf out = buf_over(memory, sizeof memory);
+	struct pop3_action action;
+	struct str none = STR("");
+	size_t n = 0, due = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof text; i += 3)
+		memcpy(text + i, ".\r\n", 3);
+	for (size_t i = 0; i < sizeof text; i += 3, due += 4)
+		memcpy(stuffed + due, "..\r\n", 4);
+	session_asks(&session, STR("RETR 1\r\n"), &out);
+	pop3_report_message(&session, POP3_DONE, &facts, &out);
+	out.n = 0;
+	while ((action = pop3_step(&session, &none, &out)).kind == POP3_OCTETS) {
 		pop3_report_octets(&session, POP3_DONE,
-				   (struct str){ octets, cases[i].brought }, &out);
-		assert_int_equal(session.state, POP3_ENDED);
+				   (struct str){ text + action.offset, action.max }, &out);
+		assert_true(n + out.n <= sizeof got);
+		memcpy(got + n, out.p, out.n);
+		n += out.n;
 		out.n = 0;
-		assert_int_equal(pop3_step(&session, &none, &out).kind, POP3_CLOSE);
 	}
+	assert_int_equal(n, due + 3);
+	assert_memory_equal(got, stuffed, due);
+	assert_memory_equal(got + due, ".\r\n", 3);
 }
 
 int main(void)
@@ -345,7 +365,8 @@ int main(void)
 		cmocka_unit_test(retr_without_need_is_not_looked_at),
 		cmocka_unit_test(top_of_all_lines_asks_like_retr),
 		cmocka_unit_test(message_sent_when_its_last_octet_is),
-		cmocka_unit_test(retr_more_octets_than_asked_for_ends),
+		cmocka_unit_test(retr_more_octets_than_there_are_ends),
+		cmocka_unit_test(retr_of_dots_takes_what_there_is_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
