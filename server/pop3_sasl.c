@@ -29,12 +29,13 @@ static unsigned sasl_configured(const struct config *config)
 void pop3_sasl_offer(const struct pop3_connection *c, struct pop3_policy *policy)
 {
 	unsigned configured = sasl_configured(server_config(c->base.server));
-
+	unsigned plus = SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS);
 	unsigned char channel[TLS_EXPORTER_OCTETS];
+	/* Some hashes for each connection, where they are of use at all. */
+	bool bound = (configured & plus) != 0 && tls_exporter(c->base.tls, channel);
 
 	policy->mechanisms = names;
-	policy->offered = sasl_offered(configured, c->base.clear_password,
-				       tls_exporter(c->base.tls, channel));
+	policy->offered = sasl_offered(configured, c->base.clear_password, bound);
 	policy->withheld = sasl_withheld(configured, c->base.clear_password);
 }
 
