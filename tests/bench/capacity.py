@@ -89,7 +89,7 @@ def machine_rows(results, cost):
             ends = "processors"
             # A delivery is durable once, and the QUIT that deletes it once more.
             if durable and 2 * mailboxes * messages > durable:
-                mailboxes, ends = durable / (2 * messages), "the disk's syncs"
+                mailboxes, ends = durable / (2 * messages), "durable writes"
             connections = mailboxes * polls * SESSION_SECONDS
             kib = (held or 6) + (10 if with_tls else 0)
             yield (f"{cores}, {'TLS' if with_tls else 'in clear'}", rounded(mailboxes),
@@ -115,9 +115,9 @@ def document(results):
     durable = first(results, "delivery", ("32 connections: restante",), "rate")
     lines.append(f"\nConnections are those of sessions that last {SESSION_SECONDS} s. ")
     if durable:
-        lines.append(f"The disk that was measured makes {durable:,.0f} deliveries a second durable at 32 "
-                     "connections; another one has another end, and so have databases (`shards`) on several "
-                     "disks. ")
+        lines.append(f"Durable writes are taken to end at the {durable:,.0f} a second that were measured, with 32 "
+                     "connections on one disk. There it was the two processors that ended, and so more "
+                     "of them may do more; another disk may do less. ")
     lines.append("Cores beyond those measured are taken to do as much as these. One thread accepts for all of "
                  "them, and all workers wait on one set of descriptors: what that costs on many cores was not "
                  "measured, and nobody should count on the last line without trying.\n")

@@ -13,8 +13,8 @@ from result import FIGURES
 NOTES = environment.TOP / "tests/bench/notes"
 INTRODUCTION = """# How fast it is
 
-Written by `{command}`; the figures of a table are of one run on one machine, and say something only beside each
-other. `tests/bench/README.md` tells how it is measured and how the others are set up.
+Written by `{command}`; the figures of a table are of one run on one machine, and say something
+only beside each other. `tests/bench/README.md` tells how it is measured and how the others are set up.
 
 - **c** is a bare responder (`tests/bench/load/responder.c`): one thread that answers from memory, checks
   nothing and keeps nothing. No server with a maildrop can be faster in this test on this machine.
