@@ -3,7 +3,7 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 640, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 36, 48
+LEFT, RIGHT, TOP, BOTTOM = 64, 36, 36, 48
 COLOURS = ("#1b6ca8", "#c8553d", "#588157", "#7b5ea7")
 
 
@@ -58,7 +58,7 @@ def svg(plot):
         out += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "#ddd"),
                 text(LEFT - 6, y(value) + 4, f"{value:,g}", "end")]
     for value in xs:
-        out.append(text(x(value), HEIGHT - BOTTOM + 18, f"{value:,g}"))
+        out.append(text(x(value), HEIGHT - BOTTOM + 18, f"{value:,.10g}"))
     for number, (name, series) in enumerate(plot["series"].items()):
         colour = COLOURS[number % len(COLOURS)]
         out += curve(series, colour, x, y)
