@@ -1,8 +1,9 @@
 /* Remembered passwords: see restante/credential_cache.h. A set-associative table of MACs. */
 #include "restante/credential_cache.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,34 @@ struct entry {
 
 struct credential_cache {
 	pthread_mutex_t mutex;
-	unsigned char key[KEY_OCTETS];
+	EVP_MAC_CTX *
+		keyed; /* HMAC-SHA-256, only ever copied: finding it and its key is done once */
 	int64_t milliseconds;
 	size_t sets; /* of WAYS entries */
 	struct entry *entries;
 };
+
+/* HMAC-SHA-256 under a random key that nobody else has; NULL: no memory, or no randomness. */
+static EVP_MAC_CTX *make_keyed(void)
+{
+	char digest[] = "SHA256";
+	const OSSL_PARAM parameters[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+	EVP_MAC_CTX *keyed = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+	unsigned char key[KEY_OCTETS];
+	bool made = keyed != NULL && getrandom(key, sizeof key, 0) == (ssize_t)sizeof key &&
+		    EVP_MAC_init(keyed, key, sizeof key, parameters) == 1;
+
+	explicit_bzero(key, sizeof key);
+	EVP_MAC_free(hmac);
+	if (made)
+		return keyed;
+	EVP_MAC_CTX_free(keyed);
+	return NULL;
+}
 
 struct credential_cache *credential_cache_new(size_t entries, int64_t seconds)
 {
@@ -37,9 +61,9 @@ struct credential_cache *credential_cache_new(size_t entries, int64_t seconds)
 	cache->milliseconds = seconds * 1000;
 	cache->sets = entries < WAYS ? 1 : entries / WAYS;
 	cache->entries = calloc(cache->sets * WAYS, sizeof cache->entries[0]);
+	cache->keyed = make_keyed();
 	pthread_mutex_init(&cache->mutex, NULL);
-	if (cache->entries == NULL ||
-	    getrandom(cache->key, sizeof cache->key, 0) != (ssize_t)sizeof cache->key)
+	if (cache->entries == NULL || cache->keyed == NULL)
 		credential_cache_free(&cache);
 	return cache;
 }
@@ -49,8 +73,8 @@ void credential_cache_free(struct credential_cache **cache)
 	if (*cache == NULL)
 		return;
 	free((*cache)->entries);
+	EVP_MAC_CTX_free((*cache)->keyed); /* wipes the key */
 	pthread_mutex_destroy(&(*cache)->mutex);
-	explicit_bzero(*cache, sizeof **cache);
 	free(*cache);
 	*cache = NULL;
 }
@@ -68,6 +92,18 @@ static bool put(unsigned char **to, const unsigned char *end, const void *octets
 	return true;
 }
 
+static bool mac(const struct credential_cache *cache, const unsigned char *text, size_t n,
+		unsigned char tag[TAG_OCTETS])
+{
+	EVP_MAC_CTX *context = EVP_MAC_CTX_dup(cache->keyed);
+	size_t made = 0;
+	bool good = context != NULL && EVP_MAC_update(context, text, n) == 1 &&
+		    EVP_MAC_final(context, tag, &made, TAG_OCTETS) == 1;
+
+	EVP_MAC_CTX_free(context);
+	return good && made == TAG_OCTETS;
+}
+
 /* False: not a credential that can be remembered. */
 static bool make_tag(const struct credential_cache *cache, const struct credential *credential,
 		     unsigned char tag[TAG_OCTETS])
@@ -79,8 +115,7 @@ static bool make_tag(const struct credential_cache *cache, const struct credenti
 		    put(&to, end, credential->label, strlen(credential->label)) &&
 		    put(&to, end, credential->stored, strlen(credential->stored)) &&
 		    put(&to, end, credential->password.p, credential->password.n) &&
-		    HMAC(EVP_sha256(), cache->key, sizeof cache->key, text, (size_t)(to - text),
-			 tag, NULL) != NULL;
+		    mac(cache, text, (size_t)(to - text), tag);
 
 	explicit_bzero(text, sizeof text);
 	return made;
