@@ -68,6 +68,9 @@ void stream_close(struct stream *stream)
 	if (stream->fd < 0)
 		return;
 	if (stream->ssl != NULL) {
+		/* RFC 8446 section 6.1: a server says that this was all. */
+		if (SSL_is_server(stream->ssl))
+			(void)SSL_shutdown(stream->ssl);
 		/* Or OpenSSL takes the session for a broken one and does not resume it. */
 		SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 		SSL_free(stream->ssl);

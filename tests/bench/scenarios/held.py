@@ -3,6 +3,7 @@ import contextlib
 import functools
 import subprocess
 
+import environment
 import processes
 from environment import program, scaled
 from measure import fill, in_turn, load, medians, ratio
@@ -47,15 +48,18 @@ def polls(server):
 
 def beside(result, server, port, state, count):
     """Polls beside so many held connections, as a share of those without; and KiB each."""
-    before = processes.memory(server.pid)
-    with Held(server, port, state, count) as held:
-        each = (processes.memory(server.pid) - before) / count / 1024
-        with_them = in_turn({"beside": polls(server)})["beside"]
-        alive, of = held.end()
-    without = in_turn({"without": polls(server)})["without"]
-    if alive != of:
-        result.note(f"{server.name} has closed {of - alive} of {of} connections held ({state}).")
-    share = medians(with_them)["rate"] / medians(without)["rate"]
+    before, each, with_them, without = processes.memory(server.pid), None, [], []
+    for _ in range(environment.rounds()):
+        with Held(server, port, state, count) as held:
+            if each is None:  # later ones use the memory of those before them
+                each = (processes.memory(server.pid) - before) / count / 1024
+            with_them.append(polls(server)())
+            alive, of = held.end()
+        if alive != of:
+            result.note(f"{server.name} has closed {of - alive} of {of} connections held ({state}).")
+        polls(server)()  # meanwhile it is done with those that have gone
+        without.append(polls(server)())
+    share = ratio(with_them, without)
     where = {"pop3": "in clear", "pop3s": "TLS"}[port]
     result.add(f"{server.name}: {count:,} {state}, {where}",
                **{**medians(with_them), "kib": each, "share": share})
@@ -65,8 +69,8 @@ def beside(result, server, port, state, count):
 @scenario
 def held():
     result = Result("Held connections", "Connections that do nothing, before login (idle) or logged in "
-                    "(session), and what 16 clients' polls reach beside them: as a share of the polls just "
-                    "after. KiB each is the server's memory (PSS), without the kernel's.",
+                    "(session), and what 16 clients' polls reach beside them: as a share of the polls "
+                    "after they have gone, in turn. KiB each is the server's memory (PSS), without the kernel's.",
                     ("kib", "rate", "p50", "p99", "share"))
     few, many = scaled(FEW), scaled(MANY)
     ways = [("pop3", "idle", few), ("pop3", "idle", many), ("pop3", "session", few),
