@@ -44,10 +44,13 @@ static const char *const statement_sql[] = {
 	[STATEMENT_COMMIT] = "COMMIT",
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_FIND_ADDRESS] = SELECT_ACCOUNT "WHERE m.address = ?1",
-	/* Somebody else's row where there is no such mailbox: who looks must look at the address. */
-	[STATEMENT_FIND_LOGIN] = SELECT_ACCOUNT "WHERE m.id = coalesce("
-						"(SELECT id FROM mailbox WHERE address = ?1),"
-						" (SELECT min(id) FROM mailbox))",
+	/*
+	 * Somebody else's row, the first, where there is no such mailbox: who looks must look at the
+	 * address. Both are looked for in any case.
+	 */
+	[STATEMENT_FIND_LOGIN] = SELECT_ACCOUNT
+	"WHERE m.id = max(coalesce((SELECT id FROM mailbox WHERE address = ?1), 0),"
+	" (SELECT min(id) FROM mailbox))",
 	[STATEMENT_FIND_KEY] = SELECT_ACCOUNT "WHERE m.store_key = ?1",
 	[STATEMENT_KEY_RECORDED] = "SELECT 1 FROM maildrop WHERE store_key = ?1",
 	[STATEMENT_REMOVED] =

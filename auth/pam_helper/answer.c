@@ -22,6 +22,8 @@
 
 /* Room for a passwd entry; those of directories can be long. */
 #define ENTRY_OCTETS 65536
+/* What a sleeper may wake up too late by: the timer's slack, and a processor that slept as well. */
+#define WAKE_UP_US 500
 
 /* A hash like those of /etc/shadow, which crypt(3)'s default makes: see pam_unix. */
 static void burn(const char *password)
@@ -61,18 +63,28 @@ static int64_t some_refusal(const struct refusals *refusals)
 	return refusals->taken[octet % known];
 }
 
+/* To the microsecond: always to wake up a little late would tell a sleeper from PAM at work. */
+static void wait_until(int64_t until)
+{
+	int64_t sleep = until - WAKE_UP_US;
+	struct timespec time = { .tv_sec = sleep / 1000000, .tv_nsec = sleep % 1000000 * 1000 };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
+		continue;
+	while (now_us() < until)
+		continue;
+}
+
 static void refuse_unknown(const char *password, struct refusals *refusals, int64_t begun)
 {
 	int64_t taking = some_refusal(refusals);
-	int64_t until = begun + taking;
-	struct timespec time = { .tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000 };
 
-	if (refusals->count == 0 || refusals->hash <= taking) {
+	/* With a fifth to spare: the next hash may take longer than the last. */
+	if (refusals->count == 0 || refusals->hash <= taking - taking / 5) {
 		burn(password);
 		refusals->hash = now_us() - begun;
 	}
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
-		continue;
+	wait_until(begun + taking);
 }
 
 static void log_look_up(const char *user, int error)

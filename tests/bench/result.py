@@ -13,6 +13,7 @@ FIGURES = {  # key: (heading, format)
     "kib": ("KiB each", "{:.1f}"),
     "share": ("of those without", "{:.2f}"),
     "distance": ("distance", "{:.3f}"),
+    "control": ("control", "{:.3f}"),
     "bound": ("bound", "{:.3f}"),
     "of_disk": ("of the disk", "{:.2f}"),
     "of_c": ("of c", "{:.2f}"),
