@@ -231,6 +231,27 @@ void fixture_fill(struct fixture *fixture, unsigned number, unsigned n)
 	}
 }
 
+void fixture_make_rows(struct fixture *fixture, unsigned n, unsigned step)
+{
+	char sql[1024];
+
+	fixture_fill(fixture, 1, 1);
+	(void)snprintf(
+		sql, sizeof sql,
+		"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
+		" INSERT INTO message(mailbox, uid, octets, header_octets, longest_line,"
+		" flags, received, epoch, body, prefix_octets, prefix)"
+		" SELECT mailbox, i * %u, octets + i %% 7, header_octets, longest_line, flags,"
+		" received, epoch, body, prefix_octets, prefix FROM message, n"
+		" WHERE uid = 1",
+		n, step);
+	(void)fixture_sql(fixture, 1, sql);
+	(void)fixture_sql(fixture, 1, "UPDATE body SET refs = (SELECT count(*) FROM message)");
+	(void)fixture_sql(fixture, 1,
+			  "UPDATE mailbox SET (uidnext, messages, octets) ="
+			  " (SELECT max(uid) + 1, count(*), sum(octets) FROM message)");
+}
+
 /* --- sessions ------------------------------------------------------------------------------------ */
 
 struct maildrop *fixture_maildrop(struct fixture *fixture, unsigned number)

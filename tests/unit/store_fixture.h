@@ -47,6 +47,8 @@ struct delivery_target fixture_deliver_as(struct fixture *fixture,
 uint64_t fixture_deliver(struct fixture *fixture, unsigned number, const char *text);
 /* n messages "Subject: i\r\n\r\nbody\r\n". */
 void fixture_fill(struct fixture *fixture, unsigned number, unsigned n);
+/* n rows in maildrop 1, made beside the writer to be quick: uid 1, then message number * step. */
+void fixture_make_rows(struct fixture *fixture, unsigned n, unsigned step);
 /* append and flush as a driver does; false when a flush failed. */
 bool fixture_append(struct delivery *delivery, struct str octets);
 /* Waits for a job round. */

@@ -12,28 +12,6 @@
 
 #define MESSAGES 1000
 
-/* A maildrop of so many messages, made beside the writer to be quick; uids 1 to n. */
-static void make_rows(struct fixture *f, unsigned n)
-{
-	char sql[1024];
-
-	fixture_fill(f, 1, 1);
-	(void)snprintf(
-		sql, sizeof sql,
-		"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
-		" INSERT INTO message(mailbox, uid, octets, header_octets, longest_line,"
-		" flags, received, epoch, body, prefix_octets, prefix)"
-		" SELECT mailbox, i, octets + i %% 7, header_octets, longest_line, flags,"
-		" received, epoch, body, prefix_octets, prefix FROM message, n"
-		" WHERE uid = 1",
-		n);
-	(void)fixture_sql(f, 1, sql);
-	(void)fixture_sql(f, 1, "UPDATE body SET refs = (SELECT count(*) FROM message)");
-	(void)fixture_sql(f, 1,
-			  "UPDATE mailbox SET (uidnext, messages, octets) ="
-			  " (SELECT max(uid) + 1, count(*), sum(octets) FROM message)");
-}
-
 /* LIST from the first message on: so many lines, each as the message itself says. */
 static uint64_t list_all(struct fixture *f, struct maildrop *maildrop, size_t cap)
 {
@@ -89,7 +67,7 @@ static void next_session_reads_no_rows(void **state)
 {
 	struct fixture *f = *state;
 
-	make_rows(f, MESSAGES);
+	fixture_make_rows(f, MESSAGES, 1);
 	assert_false(comes_from_memory(f));
 	assert_int_equal(listed(f), MESSAGES);
 	assert_true(comes_from_memory(f));
@@ -105,7 +83,7 @@ static void half_a_list_is_not_kept(void **state)
 	uint64_t from = 1;
 	size_t count;
 
-	make_rows(f, MESSAGES);
+	fixture_make_rows(f, MESSAGES, 1);
 	maildrop = fixture_maildrop(f, 1);
 	assert_int_equal(maildrop_list(f->reader, maildrop, &from, rows, 300, &count, &fault),
 			 STORE_OK);
@@ -118,7 +96,7 @@ static void new_mail_is_added_to_what_is_known(void **state)
 	struct fixture *f = *state;
 	struct maildrop *before;
 
-	make_rows(f, MESSAGES);
+	fixture_make_rows(f, MESSAGES, 1);
 	assert_int_equal(listed(f), MESSAGES);
 	before = fixture_maildrop(f, 1);
 	fixture_deliver(f, 1, "Subject: new\r\n\r\nmail\r\n");
@@ -136,7 +114,7 @@ static void deletion_makes_it_unknown(void **state)
 	struct fixture *f = *state;
 	struct maildrop *before;
 
-	make_rows(f, MESSAGES);
+	fixture_make_rows(f, MESSAGES, 1);
 	assert_int_equal(listed(f), MESSAGES);
 	before = fixture_maildrop(f, 1);
 	fixture_delete(f, 1, 7, marks);
@@ -153,7 +131,7 @@ static void marked_messages_are_left_out(void **state)
 	struct fixture *f = *state;
 	struct maildrop *maildrop;
 
-	make_rows(f, MESSAGES);
+	fixture_make_rows(f, MESSAGES, 1);
 	for (unsigned round = 0; round < 2; round++) {
 		maildrop = fixture_maildrop(f, 1);
 		fixture_mark(f, maildrop, 1);
@@ -170,7 +148,7 @@ static void imported_uidl_is_read_each_time(void **state)
 {
 	struct fixture *f = *state;
 
-	make_rows(f, MESSAGES);
+	fixture_make_rows(f, MESSAGES, 1);
 	(void)fixture_sql(f, 1, "UPDATE message SET uidl = 'of another' WHERE uid = 700");
 	assert_int_equal(listed(f), MESSAGES);
 	assert_false(comes_from_memory(f));

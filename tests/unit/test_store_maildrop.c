@@ -198,28 +198,6 @@ static void message_numbers_out_of_range_are_not_found(void **state)
 	maildrop_close(&maildrop);
 }
 
-/* Rows of a large maildrop, made beside the writer to be quick. */
-static void make_rows(struct fixture *f, unsigned n)
-{
-	char sql[1024];
-
-	fixture_fill(f, 1, 1);
-	(void)snprintf(
-		sql, sizeof sql,
-		"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
-		" INSERT INTO message(mailbox, uid, octets, header_octets, longest_line,"
-		" flags, received, epoch, body, prefix_octets, prefix)"
-		" SELECT mailbox, i * 2, octets, header_octets, longest_line, flags,"
-		" received, epoch, body, prefix_octets, prefix FROM message, n"
-		" WHERE uid = 1",
-		n);
-	(void)fixture_sql(f, 1, sql);
-	(void)fixture_sql(f, 1, "UPDATE body SET refs = (SELECT count(*) FROM message)");
-	(void)fixture_sql(f, 1,
-			  "UPDATE mailbox SET (uidnext, messages, octets) ="
-			  " (SELECT max(uid) + 1, count(*), sum(octets) FROM message)");
-}
-
 static uint64_t uid_of(uint64_t msgno)
 {
 	return msgno == 1 ? 1 : msgno * 2;
@@ -231,7 +209,7 @@ static void message_in_any_order_is_the_right_one(void **state)
 	struct maildrop *maildrop;
 	unsigned seed = 7;
 
-	make_rows(f, 5000);
+	fixture_make_rows(f, 5000, 2);
 	for (unsigned round = 0; round < 20; round++) {
 		maildrop = fixture_maildrop(f, 1);
 		assert_int_equal(maildrop_last(maildrop), 5000);
@@ -250,7 +228,7 @@ static void message_far_away_learns_anchors_once(void **state)
 	struct fixture *f = *state;
 	struct maildrop *maildrop;
 
-	make_rows(f, 5000);
+	fixture_make_rows(f, 5000, 2);
 	maildrop = fixture_maildrop(f, 1);
 	(void)fixture_message(f, maildrop, 5000);
 	assert_int_equal(maildrop->anchor_count, 5);
@@ -274,7 +252,7 @@ static void snapshot_among_many_deleted_looks_at_each_once(void **state)
 	uint64_t from = 1;
 	size_t count;
 
-	make_rows(f, 20000);
+	fixture_make_rows(f, 20000, 2);
 	/* Live are every 5,000th, and the last two. */
 	(void)fixture_sql(f, 1,
 			  "UPDATE message SET deleted_at = 1, deleted_change = 1"
@@ -311,7 +289,7 @@ static void list_with_many_marks_jumps_over_them(void **state)
 	uint64_t from = 1;
 	size_t count;
 
-	make_rows(f, 5000);
+	fixture_make_rows(f, 5000, 2);
 	maildrop = fixture_maildrop(f, 1);
 	for (uint64_t msgno = 1; msgno <= 5000; msgno++) {
 		message.msgno = msgno;
