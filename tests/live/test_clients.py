@@ -1,13 +1,11 @@
 """Mail clients that people use, as they are: each fetches the same octets."""
 import os
 import poplib
-import pty
 import re
-import subprocess
 import unittest
 
-from harness import AS_ROOT, PASSWORD, PATIENCE, UNPRIVILEGED, LiveTest
-from terminal import watch
+from harness import AS_ROOT, PASSWORD, PATIENCE, LiveTest
+from terminal import mutt
 
 MESSAGES = [
     b"From: a@example.net\r\nSubject: one\r\nMessage-ID: <1@example.net>\r\n\r\nFirst.\r\n",
@@ -200,19 +198,11 @@ delete = true
         url = "pop://ann%%40example.test@%s:%d/" % self.mx.pop3
         copy = f"<copy-message>{self.place}/mbox<enter>"
         keys = "<next-entry>".join([copy] * len(MESSAGES)) + "<exit>"
-        settings = [f'set pop_pass="{PASSWORD}" pop_authenticators="user" pop_checkinterval=0',
-                    "set confirmcreate=no confirmappend=no copy=no move=no quit=yes",
-                    f"set ssl_starttls=no ssl_force_tls=no folder={self.place}", f"push '{keys}'"]
-        command = ["mutt", "-n", "-F", "/dev/null", "-f", url]
-        for setting in settings:
-            command += ["-e", setting]
-        master, slave = pty.openpty()
-        mutt = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, cwd=self.place,
-                                env={"PATH": os.environ["PATH"], "HOME": str(self.place),
-                                     "TERM": "vt100", "LC_ALL": "C"}, **UNPRIVILEGED)
-        os.close(slave)
-        screen = watch(mutt, master)
-        self.assertEqual(mutt.returncode, 0, screen)
+        status, screen = mutt(
+            url, self.place, f'set pop_pass="{PASSWORD}" pop_authenticators="user" pop_checkinterval=0',
+            "set confirmcreate=no confirmappend=no copy=no move=no quit=yes",
+            f"set ssl_starttls=no ssl_force_tls=no folder={self.place}", f"push '{keys}'")
+        self.assertEqual(status, 0, screen)
         self.assert_mbox(self.place / "mbox")
 
     # --- Python's poplib ----------------------------------------------------------------------

@@ -3,14 +3,12 @@ checked, by every way to log in that each client has.
 """
 import os
 import poplib
-import pty
 import ssl
-import subprocess
 
 import certificates
-from harness import AS_ROOT, PASSWORD, PATIENCE, UNPRIVILEGED, LiveTest
+from harness import AS_ROOT, PASSWORD, PATIENCE, LiveTest
 from sasl import b64, plain
-from terminal import watch
+from terminal import mutt
 
 ANN = "ann@example.test"
 BOB = "bob@example.test"  # his password is stored in clear, as CRAM-MD5 needs it
@@ -171,20 +169,12 @@ override = carl@example.test
     def mutt(self, mode, user, *settings):
         url = "{}://{}@127.0.0.1:{}/".format("pop" if mode == "stls" else "pops",
                                              user.replace("@", "%40"), self.port(mode))
-        command = ["mutt", "-n", "-F", "/dev/null", "-f", url]
-        for setting in (f'set pop_pass="{PASSWORD}"', *settings,
-                        "set confirmcreate=no copy=no move=no quit=yes pop_checkinterval=0",
-                        f"set ssl_starttls=yes ssl_force_tls=yes folder={self.place}",
-                        f"set certificate_file={self.trusted}",
-                        f"push '<copy-message>{self.place}/mbox<enter><exit>'"):
-            command += ["-e", setting]
-        master, slave = pty.openpty()
-        mutt = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, cwd=self.place,
-                                env={"PATH": os.environ["PATH"], "HOME": str(self.place),
-                                     "TERM": "vt100", "LC_ALL": "C"}, **UNPRIVILEGED)
-        os.close(slave)
-        screen = watch(mutt, master)
-        self.assertEqual(mutt.returncode, 0, screen)
+        status, screen = mutt(url, self.place, f'set pop_pass="{PASSWORD}"', *settings,
+                              "set confirmcreate=no copy=no move=no quit=yes pop_checkinterval=0",
+                              f"set ssl_starttls=yes ssl_force_tls=yes folder={self.place}",
+                              f"set certificate_file={self.trusted}",
+                              f"push '<copy-message>{self.place}/mbox<enter><exit>'")
+        self.assertEqual(status, 0, screen)
         self.assert_mbox("mbox")
 
     def test_mutt(self):

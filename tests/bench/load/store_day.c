@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "deliverers.h"
+#include "quit.h"
 #include "restante/store_admin.h"
 
 #define QUITTERS 4
@@ -28,23 +29,6 @@ struct day {
 	off_t log_octets; /* at most, of all shards together */
 };
 
-struct waiting {
-	struct maildrop_update update; /* first: its job leads here */
-	pthread_mutex_t mutex;
-	pthread_cond_t cond;
-	bool done;
-};
-
-static void updated(struct store_job *job)
-{
-	struct waiting *waiting = (struct waiting *)job;
-
-	pthread_mutex_lock(&waiting->mutex);
-	waiting->done = true;
-	pthread_cond_signal(&waiting->cond);
-	pthread_mutex_unlock(&waiting->mutex);
-}
-
 static void mark_all(struct store_reader *reader, struct maildrop *maildrop)
 {
 	struct fault fault;
@@ -60,35 +44,26 @@ static void mark_all(struct store_reader *reader, struct maildrop *maildrop)
 static bool quit(struct day *day, struct store_reader *reader, unsigned mailbox,
 		 uint64_t session)
 {
-	struct waiting waiting = { .mutex = PTHREAD_MUTEX_INITIALIZER,
-				   .cond = PTHREAD_COND_INITIALIZER,
-				   .update.job.done = updated };
+	struct maildrop_update update = { 0 };
 	struct lock_holder holder = { .session = session };
 	struct maildrop_key key = { .shard = mailbox % store_shards(day->store) };
 	struct maildrop_lock *lock;
 	struct fault fault;
-	int64_t began;
+	int64_t spent;
 
 	snprintf(key.id, sizeof key.id, "%032x", mailbox);
 	if (maildrop_lock(day->store, &key, &holder, &lock, &holder) != STORE_OK)
 		return false;
-	if (maildrop_open(reader, &key, &waiting.update.maildrop, &fault) != STORE_OK)
+	if (maildrop_open(reader, &key, &update.maildrop, &fault) != STORE_OK)
 		die("maildrop_open");
-	mark_all(reader, waiting.update.maildrop);
-	began = now_ns();
-	maildrop_update_submit(day->store, &waiting.update, &lock);
-	pthread_mutex_lock(&waiting.mutex);
-	while (!waiting.done)
-		pthread_cond_wait(&waiting.cond, &waiting.mutex);
-	pthread_mutex_unlock(&waiting.mutex);
-	if (waiting.update.job.status != STORE_OK)
-		die(waiting.update.job.fault.text);
-	maildrop_close(&waiting.update.maildrop);
-	if (waiting.update.deleted == 0)
+	mark_all(reader, update.maildrop);
+	spent = quit_and_wait(day->store, &update, &lock);
+	maildrop_close(&update.maildrop);
+	if (update.deleted == 0)
 		return false;
 	pthread_mutex_lock(&day->mutex);
-	durations_add(&day->quits, now_ns() - began);
-	day->deleted += waiting.update.deleted;
+	durations_add(&day->quits, spent);
+	day->deleted += update.deleted;
 	pthread_mutex_unlock(&day->mutex);
 	return true;
 }

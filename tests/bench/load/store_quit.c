@@ -14,25 +14,9 @@
 #include <unistd.h>
 
 #include "deliverers.h"
+#include "quit.h"
 
 #define QUIET_SECONDS 2
-
-struct waiting {
-	struct maildrop_update update; /* first: its job leads here */
-	pthread_mutex_t mutex;
-	pthread_cond_t cond;
-	bool done;
-};
-
-static void updated(struct store_job *job)
-{
-	struct waiting *waiting = (struct waiting *)job;
-
-	pthread_mutex_lock(&waiting->mutex);
-	waiting->done = true;
-	pthread_cond_signal(&waiting->cond);
-	pthread_mutex_unlock(&waiting->mutex);
-}
 
 static void mark(struct store_reader *reader, struct maildrop *maildrop, unsigned long marks,
 		 unsigned long step)
@@ -53,33 +37,24 @@ static void mark(struct store_reader *reader, struct maildrop *maildrop, unsigne
 static void quit(struct store *store, struct store_reader *reader,
 		 const struct maildrop_key *key, unsigned long marks, unsigned long step)
 {
-	struct waiting waiting = { .mutex = PTHREAD_MUTEX_INITIALIZER,
-				   .cond = PTHREAD_COND_INITIALIZER,
-				   .update.job.done = updated };
+	struct maildrop_update update = { 0 };
 	struct lock_holder holder = { .session = 1 };
 	struct maildrop_lock *lock;
 	struct fault fault = { "" };
-	int64_t began;
+	int64_t spent;
 	double cpu;
 
 	if (maildrop_lock(store, key, &holder, &lock, &holder) != STORE_OK ||
-	    maildrop_open(reader, key, &waiting.update.maildrop, &fault) != STORE_OK)
+	    maildrop_open(reader, key, &update.maildrop, &fault) != STORE_OK)
 		die("maildrop_open");
-	mark(reader, waiting.update.maildrop, marks, step);
+	mark(reader, update.maildrop, marks, step);
 	cpu = cpu_ms();
-	began = now_ns();
-	maildrop_update_submit(store, &waiting.update, &lock);
-	pthread_mutex_lock(&waiting.mutex);
-	while (!waiting.done)
-		pthread_cond_wait(&waiting.cond, &waiting.mutex);
-	pthread_mutex_unlock(&waiting.mutex);
-	if (waiting.update.job.status != STORE_OK || waiting.update.deleted != marks) {
-		fprintf(stderr, "%s\n", waiting.update.job.fault.text);
-		exit(1);
-	}
-	printf("QUIT with %lu marks: %.1f ms, %.1f ms of CPU\n", marks,
-	       (double)(now_ns() - began) / 1e6, cpu_ms() - cpu);
-	maildrop_close(&waiting.update.maildrop);
+	spent = quit_and_wait(store, &update, &lock);
+	if (update.deleted != marks)
+		die("QUIT");
+	printf("QUIT with %lu marks: %.1f ms, %.1f ms of CPU\n", marks, (double)spent / 1e6,
+	       cpu_ms() - cpu);
+	maildrop_close(&update.maildrop);
 }
 
 static void tell_deliveries(const char *when, struct deliverers *all)
