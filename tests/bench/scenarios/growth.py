@@ -2,7 +2,7 @@
 import contextlib
 import functools
 
-from measure import fill, in_turn, load, medians
+from measure import fill, in_turn, load
 from peers.responder import Responder
 from peers.restante import Restante
 from result import Result
