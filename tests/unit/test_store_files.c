@@ -18,6 +18,16 @@ static void run(const char *command)
 	assert_int_equal(system(command), 0);
 }
 
+/* By the shell of an operator, while nobody else has the file open. */
+static void sqlite_run(const struct fixture *f, const char *sql)
+{
+	char command[400];
+
+	(void)snprintf(command, sizeof command, "sqlite3 %s \"%s\" >/dev/null",
+		       fixture_path(f, "mail-01.db"), sql);
+	run(command);
+}
+
 static void create_twice_is_refused_and_harms_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -424,6 +434,40 @@ static void open_refused_changes_no_file(void **state)
 }
 
 /* What a fault quotes must not end the quotes or the line. */
+/* What page a file was made with is the file's own matter: it goes on as it is. */
+static void store_with_larger_pages_is_served(void **state)
+{
+	static const struct str message = STR_INIT("Subject: s\r\n\r\nbody\r\n");
+	struct fixture *f = *state;
+	struct maildrop *maildrop;
+	char *octets;
+	char *large = calloc(1, 100000);
+	size_t n;
+
+	assert_non_null(large);
+	memcpy(large, message.p, message.n);
+	memset(large + message.n, 'x', 99000);
+	memcpy(large + message.n + 99000, "\r\n", 2);
+	fixture_deliver(f, 1, large);
+	fixture_close(f);
+	sqlite_run(f, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 16384; VACUUM; PRAGMA "
+		      "journal_mode = WAL");
+	fixture_open(f);
+	assert_int_equal(fixture_sql(f, 1, "PRAGMA page_size"), 16384);
+	fixture_deliver(f, 1, large);
+	maildrop = fixture_maildrop(f, 1);
+	for (uint64_t msgno = 1; msgno <= 2; msgno++) {
+		octets = fixture_read(f, maildrop, msgno, 30000, &n);
+		assert_int_equal(n, strlen(large));
+		assert_memory_equal(octets, large, n);
+		free(octets);
+	}
+	maildrop_close(&maildrop);
+	fixture_delete(f, 1, 7, (const uint64_t[]){ 1, 2, 0 });
+	fixture_expect_clean(f);
+	free(large);
+}
+
 static void log_escapes_what_others_say(void **state)
 {
 	struct fixture *f = *state;
@@ -454,6 +498,7 @@ int main(void)
 		STORE_CASE(file_copied_from_a_backup_by_hand_starts_a_new_epoch),
 		STORE_CASE(restore_of_half_a_backup_leaves_nothing),
 		STORE_CASE(open_refused_changes_no_file),
+		STORE_CASE(store_with_larger_pages_is_served),
 		STORE_CASE(log_escapes_what_others_say),
 	};
 
