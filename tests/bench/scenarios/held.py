@@ -91,7 +91,7 @@ def held():
                 {"before login": [(0, 1.0), (few, found[ways[0]][0]), (many, found[ways[1]][0])],
                  "logged in": [(0, 1.0), (few, found[ways[2]][0]), (many, found[ways[3]][0])]},
                 "Nearly flat: no thread looks at an idle connection but the sweep of deadlines, once a second. "
-                "What is lost beside 10,000 was not traced; runs differ by as much.")
+                "What is lost beside 10,000 is spread thin: deeper trees and colder tables, in the kernel and here.")
     return result
 
 
