@@ -23,8 +23,8 @@ struct entry {
 
 struct credential_cache {
 	pthread_mutex_t mutex;
-	EVP_MAC_CTX *
-		keyed; /* HMAC-SHA-256, only ever copied: finding it and its key is done once */
+	/* HMAC-SHA-256, only ever copied: it is looked up, and its key prepared, once. */
+	EVP_MAC_CTX *keyed;
 	int64_t milliseconds;
 	size_t sets; /* of WAYS entries */
 	struct entry *entries;
