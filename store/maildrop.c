@@ -120,7 +120,7 @@ void message_from_row(sqlite3_stmt *stmt, struct message *message)
 	message->longest_line = (uint32_t)column_u64(stmt, 3);
 	message->flags = (unsigned)column_u64(stmt, 4);
 	message->received = sqlite3_column_int64(stmt, 5);
-	message->body = column_u64(stmt, 8);
+	message->body = column_u64(stmt, MESSAGE_COLUMN_BODY);
 	message->prefix_octets = (uint32_t)column_u64(stmt, 9);
 	uidl_from_row(stmt, 6, message->uid, message->uidl);
 }
@@ -158,6 +158,22 @@ static enum store_status read_one(struct store_reader *reader, struct maildrop *
 	return status == STORE_NOT_FOUND ? maildrop_missing(maildrop, msgno, fault) : status;
 }
 
+/* One that a list has shown: its row is found without counting. */
+static enum store_status read_listed(struct store_reader *reader, struct reader_shard *shard,
+				     const struct maildrop *maildrop, uint64_t msgno,
+				     struct message *message, struct fault *fault)
+{
+	uint64_t uid = listing_row(maildrop->listing, msgno - 1).uid;
+	enum store_status status = reader_row(reader, shard, maildrop->mailbox, uid, fault);
+
+	if (status == STORE_OK) {
+		message_from_row(shard->stmt[R_MESSAGE], message);
+		message->msgno = msgno;
+	}
+	reader_row_done(reader, shard);
+	return status == STORE_NOT_FOUND ? maildrop_missing(maildrop, msgno, fault) : status;
+}
+
 enum store_status maildrop_walk(struct store_reader *reader, struct maildrop *maildrop,
 				uint64_t msgno, struct fault *fault)
 {
@@ -187,6 +203,8 @@ enum store_status maildrop_message(struct store_reader *reader, struct maildrop 
 		return status;
 	if (msgno < 1 || msgno > maildrop->messages || marks_has(maildrop, msgno))
 		return STORE_NOT_FOUND;
+	if (msgno <= maildrop_listed(maildrop))
+		return read_listed(reader, shard, maildrop, msgno, message, fault);
 	status = maildrop_walk(reader, maildrop, msgno, fault);
 	return status == STORE_OK ? read_one(reader, maildrop, msgno, message, fault) : status;
 }

@@ -31,9 +31,11 @@ struct reader_shard {
 struct store_reader {
 	struct store *store;
 	bool holding;
-	struct reader_shard
-		*held; /* whose R_CHANGE stands on its row, and keeps a transaction */
+	/* While holding: what stands on its row and keeps a transaction. */
+	struct reader_shard *held; /* NULL = nothing */
 	uint64_t held_mailbox;
+	bool held_change;  /* R_CHANGE does */
+	uint64_t held_uid; /* R_MESSAGE does, on this one; 0 = on none */
 	struct reader_shard shards[];
 };
 
@@ -48,6 +50,13 @@ MUST_USE enum store_status reader_shard(struct store_reader *reader, unsigned sh
 MUST_USE enum store_status reader_look(struct store_reader *reader, struct reader_shard *shard,
 				       uint64_t mailbox, uint64_t *change, struct fault *fault);
 void reader_looked(struct store_reader *reader, struct reader_shard *shard);
+/*
+ * R_MESSAGE on the row of a message, in a transaction that lasts as above: until reader_row_done.
+ * STORE_NOT_FOUND: there is none.
+ */
+MUST_USE enum store_status reader_row(struct store_reader *reader, struct reader_shard *shard,
+				      uint64_t mailbox, uint64_t uid, struct fault *fault);
+void reader_row_done(struct store_reader *reader, struct reader_shard *shard);
 /* Ends a transaction that is held, if there is one. */
 void reader_let_go(struct store_reader *reader);
 
@@ -76,11 +85,15 @@ struct maildrop {
 	uint64_t marked_octets;
 };
 
-/* Columns of a message's row, in this order, and how it becomes a struct message. */
+/*
+ * Columns of a message's row, in this order, and how it becomes a struct message. Behind them
+ * R_MESSAGE has the prefix.
+ */
 #define MESSAGE_COLUMNS                                                                 \
 	"uid, octets, header_octets, longest_line, flags, received, epoch, uidl, body," \
 	" prefix_octets"
 #define MESSAGE_COLUMN_COUNT 10
+#define MESSAGE_COLUMN_BODY 8
 void message_from_row(sqlite3_stmt *stmt, struct message *message);
 /* ... of a listing row. */
 #define LISTED_COLUMNS "uid, octets, epoch, uidl"

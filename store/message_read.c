@@ -1,11 +1,11 @@
 /*
  * The octets of one message, a slice at a time: the recipient's prefix, then the body's chunks.
  *
- * One read transaction per call: the statement that checks that the message still names this body
- * stays open while the chunk is read, and both are closed before the call returns, so that a slow
- * client never holds the log. A chunk that is wanted whole comes by a kept statement; of a larger
- * one, a part is read in place (sqlite3_blob), which copies only what is asked for but has SQLite
- * compile a statement each time.
+ * One read transaction per call, or per turn of a worker's: the message's row, which tells whether
+ * it still names this body, stays open while the chunk is read, and both are closed before the turn
+ * ends, so that a slow client never holds the log. A chunk that is wanted whole comes by a kept
+ * statement; of a larger one, a part is read in place (sqlite3_blob), which copies only what is asked
+ * for but has SQLite compile a statement each time.
  */
 #include "base/log.h"
 #include "store/maildrop_private.h"
@@ -110,8 +110,8 @@ static enum store_status read_body(struct reader_shard *shard, const struct mess
 
 static size_t read_prefix(sqlite3_stmt *stmt, uint64_t offset, char *to, size_t cap)
 {
-	const char *prefix = sqlite3_column_blob(stmt, 0);
-	size_t length = (size_t)sqlite3_column_bytes(stmt, 0);
+	const char *prefix = sqlite3_column_blob(stmt, MESSAGE_COLUMN_COUNT);
+	size_t length = (size_t)sqlite3_column_bytes(stmt, MESSAGE_COLUMN_COUNT);
 
 	if (prefix == NULL || offset >= length)
 		return 0;
@@ -147,30 +147,19 @@ enum store_status message_read(struct store_reader *reader, const struct maildro
 {
 	struct reader_shard *shard;
 	enum store_status status = reader_shard(reader, maildrop->key.shard, &shard, fault);
-	sqlite3_stmt *check;
+	uint64_t body = 0;
 
 	*n = 0;
 	if (status != STORE_OK || offset >= message->octets)
 		return status;
-	/* One transaction for all slices of a turn. */
-	if (reader->holding) {
-		uint64_t change;
-
-		status = reader_look(reader, shard, maildrop->mailbox, &change, fault);
-		if (status != STORE_OK)
-			return status;
-		reader_looked(reader, shard);
-	}
-	check = shard->stmt[R_MESSAGE];
-	bind_u64(check, 1, maildrop->mailbox);
-	bind_u64(check, 2, message->uid);
-	bind_u64(check, 3, message->body);
-	status = statement_row(check, fault);
+	status = reader_row(reader, shard, maildrop->mailbox, message->uid, fault);
+	if (status == STORE_OK)
+		body = column_u64(shard->stmt[R_MESSAGE], MESSAGE_COLUMN_BODY);
+	if (status == STORE_NOT_FOUND || (status == STORE_OK && body != message->body))
+		status = gone(maildrop, message, fault);
 	if (status == STORE_OK)
 		status = read_parts(shard, message, offset, to, cap, n, fault);
-	else if (status == STORE_NOT_FOUND)
-		status = gone(maildrop, message, fault);
-	statement_reset(check);
+	reader_row_done(reader, shard);
 	if (status != STORE_OK)
 		*n = 0;
 	return status;

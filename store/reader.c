@@ -1,6 +1,6 @@
 /*
  * One thread's read access: a query_only connection per shard, opened at first use, with its
- * statements kept. No statement stays open when a call returns, but for the one that holds a
+ * statements kept. No statement stays open when a call returns, but for those that keep a
  * transaction while the reader is held.
  */
 #include <stdlib.h>
@@ -28,8 +28,8 @@ const char *const reader_sql[R_STMT_COUNT] = {
 	[R_MESSAGES_SNAPSHOT] = "SELECT " MESSAGE_COLUMNS FROM_SNAPSHOT,
 	[R_LISTED_LIVE] = "SELECT " LISTED_COLUMNS FROM_LIVE,
 	[R_LISTED_SNAPSHOT] = "SELECT " LISTED_COLUMNS FROM_SNAPSHOT,
-	[R_MESSAGE] =
-		"SELECT prefix FROM message WHERE mailbox = ?1 AND uid = ?2 AND body = ?3",
+	[R_MESSAGE] = "SELECT " MESSAGE_COLUMNS ", prefix FROM message"
+		      " WHERE mailbox = ?1 AND uid = ?2",
 	[R_CHUNK] = "SELECT data FROM chunk WHERE id = ?1",
 };
 
@@ -99,9 +99,25 @@ void store_reader_rest(struct store_reader *reader)
 
 void reader_let_go(struct store_reader *reader)
 {
-	if (reader->held != NULL)
+	if (reader->held != NULL) {
 		statement_reset(reader->held->stmt[R_CHANGE]);
+		statement_reset(reader->held->stmt[R_MESSAGE]);
+	}
 	reader->held = NULL;
+	reader->held_change = false;
+	reader->held_uid = 0;
+}
+
+/* While the reader is held, what is read of one maildrop is one transaction. */
+static void keep(struct store_reader *reader, struct reader_shard *shard, uint64_t mailbox)
+{
+	if (reader->held == shard && reader->held_mailbox == mailbox)
+		return;
+	reader_let_go(reader);
+	if (!reader->holding)
+		return;
+	reader->held = shard;
+	reader->held_mailbox = mailbox;
 }
 
 enum store_status reader_look(struct store_reader *reader, struct reader_shard *shard,
@@ -110,18 +126,15 @@ enum store_status reader_look(struct store_reader *reader, struct reader_shard *
 	sqlite3_stmt *stmt = shard->stmt[R_CHANGE];
 	enum store_status status = STORE_OK;
 
-	if (reader->held != shard || reader->held_mailbox != mailbox) {
-		reader_let_go(reader);
+	keep(reader, shard, mailbox);
+	if (!reader->held_change) {
 		bind_u64(stmt, 1, mailbox);
 		status = statement_row(stmt, fault);
 		if (status != STORE_OK) {
 			statement_reset(stmt);
 			return status;
 		}
-		if (reader->holding) {
-			reader->held = shard;
-			reader->held_mailbox = mailbox;
-		}
+		reader->held_change = reader->holding;
 	}
 	*change = column_u64(stmt, 0);
 	return status;
@@ -129,8 +142,41 @@ enum store_status reader_look(struct store_reader *reader, struct reader_shard *
 
 void reader_looked(struct store_reader *reader, struct reader_shard *shard)
 {
-	if (reader->held != shard)
+	if (!reader->held_change)
 		statement_reset(shard->stmt[R_CHANGE]);
+}
+
+enum store_status reader_row(struct store_reader *reader, struct reader_shard *shard,
+			     uint64_t mailbox, uint64_t uid, struct fault *fault)
+{
+	sqlite3_stmt *stmt = shard->stmt[R_MESSAGE];
+	enum store_status status = STORE_OK;
+	uint64_t ignored;
+
+	keep(reader, shard, mailbox);
+	if (uid != 0 && reader->held_uid == uid)
+		return STORE_OK;
+	/* Alone it would end the transaction by moving on. */
+	if (reader->held_uid != 0)
+		status = reader_look(reader, shard, mailbox, &ignored, fault);
+	statement_reset(stmt);
+	reader->held_uid = 0;
+	if (status != STORE_OK)
+		return status;
+	bind_u64(stmt, 1, mailbox);
+	bind_u64(stmt, 2, uid);
+	status = statement_row(stmt, fault);
+	if (status != STORE_OK)
+		statement_reset(stmt);
+	else if (reader->holding)
+		reader->held_uid = uid;
+	return status;
+}
+
+void reader_row_done(struct store_reader *reader, struct reader_shard *shard)
+{
+	if (reader->held_uid == 0)
+		statement_reset(shard->stmt[R_MESSAGE]);
 }
 
 enum store_status maildrop_usage(struct store_reader *reader, const struct maildrop_key *key,

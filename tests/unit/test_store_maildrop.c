@@ -428,6 +428,51 @@ static void held_reader_sees_one_moment(void **state)
 	maildrop_close(&maildrop);
 }
 
+/* Found by its uid where a list has shown it, from row to row in the same moment. */
+static void held_reader_goes_from_message_to_message(void **state)
+{
+	struct fixture *f = *state;
+	struct maildrop_key key = fixture_key(1);
+	struct deleted_selection all = { 0 };
+	struct maildrop *maildrop;
+	struct listed rows[8];
+	struct message messages[3];
+	struct fault fault;
+	uint64_t from = 1;
+	uint64_t n;
+	size_t part;
+	char octets[8];
+
+	fixture_fill(f, 1, 6);
+	maildrop = fixture_maildrop(f, 1);
+	assert_int_equal(maildrop_list(f->reader, maildrop, &from, rows, 8, &part, &fault),
+			 STORE_OK);
+	assert_int_equal(part, 6);
+	store_reader_hold(f->reader);
+	messages[1] = fixture_message(f, maildrop, 1);
+	assert_int_equal(maildrop_delete(f->store, &key, 2, &n, &fault), STORE_OK);
+	assert_int_equal(maildrop_purge(f->store, &key, &all, &n, &fault), STORE_OK);
+	assert_int_equal(n, 1);
+	messages[2] = fixture_message(f, maildrop, 2);
+	for (int i = 2; i > 0; i--) {
+		assert_int_equal(messages[i].uid, i);
+		assert_string_equal(messages[i].uidl, rows[i - 1].uidl);
+		assert_int_equal(message_read(f->reader, maildrop, &messages[i], 0, octets, 8,
+					      &part, &fault),
+				 STORE_OK);
+	}
+	store_reader_rest(f->reader);
+	assert_int_equal(message_read(f->reader, maildrop, &messages[1], 0, octets, 8, &part,
+				      &fault),
+			 STORE_OK);
+	assert_int_equal(message_read(f->reader, maildrop, &messages[2], 0, octets, 8, &part,
+				      &fault),
+			 STORE_GONE);
+	assert_int_equal(maildrop_message(f->reader, maildrop, 2, &messages[0], &fault),
+			 STORE_UNAVAILABLE);
+	maildrop_close(&maildrop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +492,7 @@ int main(void)
 		STORE_CASE(usage_counts_live_messages_and_logins),
 		STORE_CASE(read_purged_message_is_gone),
 		STORE_CASE(held_reader_sees_one_moment),
+		STORE_CASE(held_reader_goes_from_message_to_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
