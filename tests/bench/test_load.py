@@ -75,7 +75,7 @@ class Load(unittest.TestCase):
                               capture_output=True, text=True, timeout=100, check=False)
 
     def session(self, change, *words):
-        proxy = Proxy(self.responder("pop3", MESSAGES, KIB), change)
+        proxy = Proxy(self.responder("pop3", MESSAGES, KIB, 1), change)
         self.addCleanup(proxy.close)
         return self.run_load("pop3", proxy.port, *SESSION, *words)
 

@@ -47,14 +47,18 @@ static void make_retr(struct answer *retr, uint64_t kib, const char *header, siz
 	}
 }
 
-void answers_prepare(struct answers *answers, uint64_t messages, uint64_t kib)
+void answers_prepare(struct answers *answers, uint64_t messages, uint64_t kib, size_t copies)
 {
 	char header[MESSAGE_HEADER_MAX];
 	const size_t header_n = message_header(header, sizeof header, 0, 0);
 	const uint64_t octets = header_n + message_rest_octets(kib);
 
-	*answers = (struct answers){ 0 };
-	make_retr(&answers->retr, kib, header, header_n);
+	*answers = (struct answers){ .copies = copies };
+	answers->retr = calloc(copies, sizeof answers->retr[0]);
+	if (answers->retr == NULL)
+		die("calloc");
+	for (size_t i = 0; i < copies; i++)
+		make_retr(&answers->retr[i], kib, header, header_n);
 	room(&answers->stat, ROW_MAX);
 	room(&answers->list, ROW_MAX * (messages + 2));
 	room(&answers->uidl, ROW_MAX * (messages + 2));
@@ -67,4 +71,9 @@ void answers_prepare(struct answers *answers, uint64_t messages, uint64_t kib)
 	}
 	add(&answers->list, ".\r\n");
 	add(&answers->uidl, ".\r\n");
+}
+
+const struct answer *answers_retr(struct answers *answers)
+{
+	return &answers->retr[answers->next++ % answers->copies];
 }

@@ -11,10 +11,17 @@ struct answer {
 };
 
 struct answers {
-	struct answer stat, list, uidl, retr;
+	struct answer stat, list, uidl;
+	struct answer *retr; /* `copies` of it, each in memory of its own */
+	size_t copies, next;
 };
 
-/* For a maildrop of `messages`, each with `kib` of body. Never freed. */
-void answers_prepare(struct answers *answers, uint64_t messages, uint64_t kib);
+/*
+ * For a maildrop of `messages`, each with `kib` of body; `copies` (at least 1) as if there were so
+ * many messages in all maildrops. Never freed.
+ */
+void answers_prepare(struct answers *answers, uint64_t messages, uint64_t kib, size_t copies);
+/* The copies in turn. */
+const struct answer *answers_retr(struct answers *answers);
 
 #endif

@@ -2,8 +2,11 @@
  * The ceiling: one thread, one epoll set, every command answered from memory. Nothing is kept, no
  * password looked at, so that no server with a maildrop can be faster on this machine.
  *
- *	responder pop3 PORT MESSAGES KIB [CERTIFICATE KEY]	with TLS from the first octet, if given
- *	responder lmtp PORT					the protocol only
+ *	responder pop3 PORT MESSAGES KIB COPIES [CERTIFICATE KEY]
+ *		with TLS from the first octet, if given; a message comes from the next of so many copies,
+ *		as no cache of the processor holds all maildrops
+ *	responder lmtp PORT
+ *		the protocol only
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -93,14 +96,19 @@ static void serve_pop3(struct connection *connection, const char *line)
 		const struct answer *answer;
 	} rows[] = { { "UIDL", &self.answers.uidl },
 		     { "STAT", &self.answers.stat },
-		     { "LIST", &self.answers.list },
-		     { "RETR", &self.answers.retr } };
+		     { "LIST", &self.answers.list } };
+	const struct answer *retr;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (memcmp(line, rows[i].verb, 4) == 0) {
 			answer(connection, rows[i].answer->text, rows[i].answer->n);
 			return;
 		}
+	}
+	if (memcmp(line, "RETR", 4) == 0) {
+		retr = answers_retr(&self.answers);
+		answer(connection, retr->text, retr->n);
+		return;
 	}
 	say(connection, "+OK\r\n");
 	connection->closing = memcmp(line, "QUIT", 4) == 0;
@@ -241,9 +249,10 @@ static void prepare(int argc, char **argv)
 	message_prepare();
 	listen_on((unsigned)number_of(argv[2]));
 	if (!self.lmtp)
-		answers_prepare(&self.answers, number_of(argv[3]), number_of(argv[4]));
-	if (argc == 7)
-		self.tls = stream_server_tls(argv[5], argv[6]);
+		answers_prepare(&self.answers, number_of(argv[3]), number_of(argv[4]),
+				number_of(argv[5]));
+	if (argc == 8)
+		self.tls = stream_server_tls(argv[6], argv[7]);
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
 
 	self.epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -255,8 +264,9 @@ int main(int argc, char **argv)
 {
 	struct epoll_event events[EVENTS];
 
-	if (argc != 3 && argc != 5 && argc != 7) {
-		fputs("usage: responder pop3 PORT MESSAGES KIB [CERTIFICATE KEY] | lmtp PORT\n",
+	if (argc != 3 && argc != 6 && argc != 8) {
+		fputs("usage: responder pop3 PORT MESSAGES KIB COPIES [CERTIFICATE KEY] | lmtp "
+		      "PORT\n",
 		      stderr);
 		return 64;
 	}

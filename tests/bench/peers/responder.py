@@ -7,16 +7,15 @@ from harness import free_port, scratch
 
 
 class Responder:
-    """`protocol` is "pop3", "pop3s" or "lmtp"."""
+    """`protocol` is "pop3", "pop3s" or "lmtp"; `copies`: so many messages of its are in memory."""
 
-    name = "c"
-
-    def __init__(self, protocol, messages=0, kib=0):
+    def __init__(self, protocol, messages=0, kib=0, copies=1, name="c"):
+        self.name = name
         port = free_port()
         self.ports = {protocol: port}
         self.command = [program("responder"), protocol.rstrip("s"), str(port)]
         if protocol != "lmtp":
-            self.command += [str(messages), str(kib)]
+            self.command += [str(messages), str(kib), str(copies)]
         if protocol == "pop3s":
             folder = scratch("responder")
             certificates.pair(folder, "default", "mx.example.test")

@@ -103,9 +103,11 @@ def fresh(peer, result, way):
 
 
 def prepare(server, sessions):
+    """All have logged in before: what a server remembers of users is there whoever is connected."""
     server.add_users("fresh", 16)
     server.add_users("held", sessions)
     fill(server, "fresh", 16, 20, kib=1)
+    load(server, "pop3", prefix="held", users=sessions, limit=sessions)
     polls(server)()
 
 

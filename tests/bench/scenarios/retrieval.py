@@ -13,6 +13,12 @@ LARGE_KIB, LARGE_USERS, LARGE_CLIENTS = 25 * 1024, 4, 4
 FORMATS = (("maildir",), ("sdbox",))
 
 
+def ceilings(port, messages, kib, users):
+    """With as many octets in memory as the maildrops have; and with one message, which stays in a cache."""
+    return (Responder(port, messages, kib, copies=users * messages),
+            Responder(port, messages, kib, name="c, always the same message"))
+
+
 def hold(result, found, what, of_c, of_d, key="rate"):
     """To the bars: restante against the ceiling, and against the rival's best."""
     mine, rival = found["restante"], best(found, "Dovecot", key)
@@ -28,7 +34,8 @@ def fetch():
                     "one by one or pipelined.", ("messages", "mib", "p50", "p99", "cpu", "of_c", "of_d"))
     options = {"body": KIB, "messages": MESSAGES}
     with contextlib.ExitStack() as stack:
-        contenders = [stack.enter_context(Responder("pop3", MESSAGES, KIB))]
+        contenders = [stack.enter_context(responder) for responder in
+                      ceilings("pop3", MESSAGES, KIB, USERS)]
         for server in (*servers(stack, *FORMATS), *others(stack)):
             server.add_users("user", USERS)
             fill(server, "user", USERS, MESSAGES, KIB)
@@ -75,10 +82,12 @@ def large():
             server.add_users("user", LARGE_USERS)
             fill(server, "user", LARGE_USERS, 1, kib, clients=1)
         for port, what, of_c in (("pop3", "in clear", 0.60), ("pop3s", "over TLS", 0.90)):
-            with Responder(port, 1, kib) as responder:
+            with contextlib.ExitStack() as inner:
+                c = [inner.enter_context(responder) for responder in
+                     ceilings(port, 1, kib, LARGE_USERS)]
                 found = in_turn({server.name: functools.partial(
                     load, server, port, "RETR 1", users=LARGE_USERS, clients=LARGE_CLIENTS,
-                    body=kib) for server in (responder, *contenders)})
+                    body=kib) for server in (*c, *contenders)})
             result.compare(found, "mib", label=f"{what}: ")
             hold(result, found, f"25 MB {what}", of_c, 4, "mib")
     return result
