@@ -109,8 +109,13 @@ enum run_status pop3_sasl_continue(struct worker *worker, struct pop3_connection
 				   struct buf *out);
 /* The client cancelled, or sent what is no response. */
 void pop3_sasl_over(struct pop3_connection *c);
-void pop3_lend_line(struct pop3_connection *c);
-void pop3_take_back_line(struct pop3_connection *c);
+
+/* Before each step: memory for a line, the worker's or new. False: there is none. */
+MUST_USE bool pop3_line_lend(struct worker *worker, struct pop3_connection *c);
+/* POP3_MORE_LINE. */
+void pop3_line_lend_more(struct worker *worker, struct pop3_connection *c);
+/* After each report; and by nobody's worker (NULL) at the end. */
+void pop3_line_take_back(struct worker *worker, struct pop3_connection *c);
 
 /* The maildrop is given up without UPDATE, or after it. */
 void pop3_mailbox_release(struct pop3_connection *c);

@@ -291,7 +291,7 @@ static enum run_status perform(struct worker *worker, struct pop3_connection *c,
 		pop3_sasl_over(c);
 		break;
 	case POP3_MORE_LINE:
-		pop3_lend_line(c);
+		pop3_line_lend_more(worker, c);
 		break;
 	case POP3_TOTALS:
 		do_totals(c, action, out);
@@ -335,7 +335,7 @@ static enum run_status run(struct worker *worker, struct connection *connection,
 	struct pop3_connection *c = pop3_of(connection);
 	enum run_status status = resume(worker, c, out);
 
-	pop3_take_back_line(c);
+	pop3_line_take_back(worker, c);
 	/* The handshake is over: now there may be a channel to bind to. */
 	if (c->offer_anew)
 		pop3_sasl_offer(c, &c->machine.policy);
@@ -350,12 +350,18 @@ static enum run_status run(struct worker *worker, struct connection *connection,
 			return RUN_NEED_ROOM;
 		if (worker->commands == 0)
 			return RUN_TURN_OVER;
+		if (!pop3_line_lend(worker, c)) {
+			c->base.why = ENDING_BROKEN;
+			return RUN_CLOSE;
+		}
 		action = pop3_step(&c->machine, in, out);
-		if (action.kind == POP3_NEED_INPUT && in->n == 0)
+		if (action.kind == POP3_NEED_INPUT && in->n == 0) {
+			pop3_line_take_back(worker, c);
 			return RUN_NEED_INPUT;
+		}
 		worker->commands--;
 		status = perform(worker, c, &action, *in, out);
-		pop3_take_back_line(c);
+		pop3_line_take_back(worker, c);
 	}
 	return status;
 }

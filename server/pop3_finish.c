@@ -118,7 +118,7 @@ void pop3_finish(struct connection *connection, enum ending why)
 	log_session(c, why);
 	sasl_close(&c->sasl);
 	pop3_wipe(&c->machine);
-	pop3_take_back_line(c);
+	pop3_line_take_back(NULL, c);
 	if (c->mailbox == NULL)
 		return;
 	pop3_mailbox_release(c);

@@ -120,31 +120,3 @@ void pop3_sasl_over(struct pop3_connection *c)
 	log_end(&line);
 	sasl_close(&c->sasl);
 }
-
-/* --- lines longer than others ----------------------------------------------------------------- */
-
-/*
- * Only so many at a time, all connections together, so that ten thousand of them cannot hold
- * 16 KiB each. Who gets none has a line that is too long.
- */
-void pop3_lend_line(struct pop3_connection *c)
-{
-	atomic_uint *lent = &c->base.server->auth_lines;
-	char *memory = NULL;
-
-	if (atomic_fetch_add(lent, 1) < POP3_AUTH_LINES)
-		memory = malloc(POP3_AUTH_LINE_MAX);
-	if (memory == NULL)
-		atomic_fetch_sub(lent, 1);
-	pop3_report_line(&c->machine, memory);
-}
-
-void pop3_take_back_line(struct pop3_connection *c)
-{
-	char *memory = pop3_take_line(&c->machine);
-
-	if (memory == NULL)
-		return;
-	free(memory);
-	atomic_fetch_sub(&c->base.server->auth_lines, 1);
-}

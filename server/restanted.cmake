@@ -2,7 +2,7 @@
 # that tests can link it.
 add_library(restante_pool STATIC acceptor.c admission.c ban_hooks.c bans.c certificates.c connection.c
 	drain.c hasher.c limiter.c lmtp_client.c lmtp_deliver.c lmtp_driver.c lmtp_provide.c message_id.c
-	pop3_driver.c pop3_finish.c pop3_limit.c pop3_login.c pop3_sasl.c prelude.c proxied.c recent.c
+	pop3_driver.c pop3_finish.c pop3_limit.c pop3_line.c pop3_login.c pop3_sasl.c prelude.c proxied.c recent.c
 	refusal.c service.c sessions.c table.c timers.c transaction.c turn.c worker.c)
 target_include_directories(restante_pool PUBLIC ${PROJECT_SOURCE_DIR}/server)
 target_compile_definitions(restante_pool PUBLIC RESTANTE_VERSION="${PROJECT_VERSION}")

@@ -27,6 +27,7 @@ static void worker_release(struct worker *worker)
 	free(worker->in);
 	free(worker->out);
 	free(worker->body);
+	free(worker->line);
 }
 
 static bool open_accounts(struct worker *worker, struct fault *fault)

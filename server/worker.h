@@ -22,6 +22,7 @@ struct worker {
 	const struct config *postmaster_of; /* whose postmaster `accounts` knows */
 	struct recipient_targets *targets;  /* scratch: too large for a stack */
 	char *in, *out, *body; /* scratch for the turn: WORKER_INPUT, _OUTPUT, _OUTPUT */
+	char *line;            /* POP3_LINE_MAX octets: pop3_line.c; NULL = a session has it */
 	unsigned commands;     /* left in this turn */
 	size_t octets;         /* left in this turn */
 };

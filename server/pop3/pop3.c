@@ -45,9 +45,8 @@ void pop3_end(struct pop3_session *session)
 
 static void wipe_line(struct pop3_session *session)
 {
-	explicit_bzero(session->line, sizeof session->line);
-	if (session->more != NULL)
-		explicit_bzero(session->more, POP3_AUTH_LINE_MAX);
+	if (session->line != NULL)
+		explicit_bzero(session->line, session->line_cap);
 }
 
 static struct pop3_action pause_or_close(const struct pop3_session *session)
@@ -174,10 +173,8 @@ static struct pop3_action reject_line(struct pop3_session *session, struct buf *
 static struct pop3_action read_line(struct pop3_session *session, struct str *in,
 				    struct buf *out)
 {
-	bool more = session->more != NULL;
-	struct line_keep keep = { more ? session->more : session->line,
-				  more ? POP3_AUTH_LINE_MAX : sizeof session->line,
-				  &session->line_n, &session->skipping };
+	struct line_keep keep = { session->line, session->line_cap, &session->line_n,
+				  &session->skipping };
 	struct pop3_action action = { .kind = POP3_NEED_INPUT };
 	struct str line;
 
@@ -224,7 +221,8 @@ struct pop3_action pop3_step(struct pop3_session *session, struct str *in, struc
 {
 	struct pop3_action action = { .kind = POP3_CLOSE };
 
-	assert(session->verb == NULL && buf_room(out) >= POP3_STEP_ROOM);
+	assert(session->verb == NULL && buf_room(out) >= POP3_STEP_ROOM &&
+	       session->line != NULL);
 	if (session->state == POP3_ENDED)
 		return action;
 	if (session->producing == POP3_IDLE)
@@ -305,29 +303,39 @@ void pop3_report_challenge(struct pop3_session *session, struct str challenge, s
 	pop3_add_challenge(out, challenge);
 }
 
-void pop3_report_line(struct pop3_session *session, char *memory)
+void pop3_lend_line(struct pop3_session *session, char *memory)
 {
-	assert(session->more == NULL);
-	session->no_more = memory == NULL;
-	session->more = memory;
-	session->unused = memory != NULL;
-	if (memory == NULL)
-		return;
-	memcpy(memory, session->line, session->line_n);
-	explicit_bzero(session->line, sizeof session->line);
+	assert(session->line == NULL);
+	session->line = memory;
+	session->line_cap = POP3_LINE_MAX;
 }
 
 char *pop3_take_line(struct pop3_session *session)
 {
-	char *memory = session->more;
+	char *memory = session->line;
 
 	/* A line half read is kept; one that is skipped to its end is not. */
 	if (memory == NULL || session->unused || session->verb != NULL ||
 	    (session->line_n > 0 && !session->skipping))
 		return NULL;
 	wipe_line(session);
-	session->more = NULL;
+	session->line = NULL;
 	return memory;
+}
+
+char *pop3_report_line(struct pop3_session *session, char *memory)
+{
+	char *before = session->line;
+
+	session->no_more = memory == NULL;
+	if (memory == NULL)
+		return NULL;
+	memcpy(memory, before, session->line_n);
+	wipe_line(session);
+	session->line = memory;
+	session->line_cap = POP3_AUTH_LINE_MAX;
+	session->unused = true;
+	return before;
 }
 
 void pop3_report_totals(struct pop3_session *session, enum pop3_status status,

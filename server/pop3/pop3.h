@@ -12,8 +12,9 @@
  * The driver flushes `out` whenever it has less than POP3_STEP_ROOM octets free and before it
  * waits. pop3_step never needs more than that room; the rows and octets reports take what fits
  * what their action asked for. A session struct is the whole memory of a connection, but for the
- * lines of AUTH that are longer than others may be: for one of these the machine asks for memory
- * (POP3_MORE_LINE), and the driver takes it back as soon as pop3_take_line gives it.
+ * line that is being read or obeyed: its memory the driver lends (pop3_lend_line), and takes back
+ * whenever pop3_take_line gives it. For a line of AUTH, which may be longer than others, the machine
+ * asks for more (POP3_MORE_LINE).
  *
  * A step works off at most one command line, so that a driver can count commands: POP3_NEED_INPUT
  * with octets still in `in` means "call again", only with `in` empty does it mean "wait".
@@ -122,8 +123,7 @@ struct pop3_session {
 	const struct pop3_verb *exchange; /* AUTH, while its exchange waits for a response */
 	unsigned mechanism;
 	bool no_more;  /* there was no memory for the long line on its way */
-	char *more;    /* lent for a long line; NULL: it goes into `line` */
-	bool unused;   /* ... and not yet read into */
+	bool unused;   /* a long line's memory is not yet read into */
 	bool utf8;     /* UTF8 was said */
 	bool quit;     /* QUIT was said: the end is the client's wish */
 	bool skipping; /* an over-long line, to its end */
@@ -134,10 +134,11 @@ struct pop3_session {
 	uint64_t offset; /* sending: next octet */
 	uint64_t octets, header_octets;
 	uint64_t lines_left; /* TOP: body lines still to send; UINT64_MAX: all */
+	char *line;          /* lent; NULL = none */
+	size_t line_cap;
 	size_t line_n;
 	size_t user_n;
 	size_t challenge_n;
-	char line[POP3_LINE_MAX];
 	char user[POP3_USER_MAX];
 	char challenge[POP3_CHALLENGE_MAX];
 };
@@ -145,17 +146,20 @@ struct pop3_session {
 /* `challenge` is "<...@...>" (RFC 822 msg-id, ASCII); ignored where the policy has no APOP. */
 void pop3_start(struct pop3_session *session, const struct pop3_policy *policy,
 		struct str challenge, struct buf *out);
+/* With a line lent. */
 struct pop3_action pop3_step(struct pop3_session *session, struct str *in, struct buf *out);
+/* `memory` holds POP3_LINE_MAX octets, and is the machine's until it is given back. */
+void pop3_lend_line(struct pop3_session *session, char *memory);
+/* The memory lent, wiped, when it is needed no more; else NULL. To be asked after each report. */
+char *pop3_take_line(struct pop3_session *session);
 
 void pop3_report_login(struct pop3_session *session, enum pop3_status status, uint64_t messages,
 		       uint64_t octets, const struct pop3_in_use *holder, struct buf *out);
 /* SASL goes on: the challenge, not encoded, at most POP3_CHALLENGE_OCTETS_MAX of it. */
 #define POP3_CHALLENGE_OCTETS_MAX 1024
 void pop3_report_challenge(struct pop3_session *session, struct str challenge, struct buf *out);
-/* `memory` holds POP3_AUTH_LINE_MAX octets, and is the machine's until it is given back. */
-void pop3_report_line(struct pop3_session *session, char *memory /* NULL = there is none */);
-/* The memory lent, wiped, when it is needed no more; else NULL. To be asked after each report. */
-char *pop3_take_line(struct pop3_session *session);
+/* `memory` holds POP3_AUTH_LINE_MAX octets, NULL = there is none; in place of what is given back. */
+char *pop3_report_line(struct pop3_session *session, char *memory);
 void pop3_report_totals(struct pop3_session *session, enum pop3_status status,
 			uint64_t messages, uint64_t octets, struct buf *out);
 void pop3_report_message(struct pop3_session *session, enum pop3_status status,

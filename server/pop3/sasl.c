@@ -43,8 +43,7 @@ static struct pop3_action pause_or_close(const struct pop3_session *session)
 /* Decodes where the text stands, which is in the session's line. */
 static bool decode(struct pop3_session *session, struct str *text)
 {
-	char *line = session->more != NULL ? session->more : session->line;
-	char *octets = line + (text->p - line);
+	char *octets = session->line + (text->p - session->line);
 
 	return base64_decode_strict(*text, (unsigned char *)octets, text->n, &text->n);
 }
@@ -143,8 +142,8 @@ bool pop3_wants_more_line(const struct pop3_session *session, struct str in)
 	const char *lf = in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
 	size_t part = lf == NULL ? in.n : (size_t)(lf - in.p) + 1;
 
-	return session->more == NULL && !session->no_more && !session->skipping &&
+	return session->line_cap == POP3_LINE_MAX && !session->no_more && !session->skipping &&
 	       session->state == POP3_AUTHORIZATION && session->policy.offered != 0 &&
-	       session->line_n + part > sizeof session->line &&
+	       session->line_n + part > POP3_LINE_MAX &&
 	       (session->exchange != NULL || begins_auth(session, in));
 }

@@ -53,16 +53,36 @@ void pop3_fake_add(struct pop3_fake *fake, struct str octets)
 	snprintf(message->uidl, sizeof message->uidl, "uidl-%zu", fake->count);
 }
 
+/* Memory of its own for each line, so that sanitizers see a use of what was given back. */
+static void put_back(struct pop3_fake *fake, char *memory, size_t cap)
+{
+	for (size_t i = 0; i < cap; i++)
+		if (memory[i] != '\0')
+			unsound(fake, "a line is given back with something in it");
+	free(memory);
+}
+
+static void lend_line(struct pop3_fake *fake)
+{
+	char *memory;
+
+	if (fake->session.line != NULL)
+		return;
+	memory = calloc(1, POP3_LINE_MAX);
+	if (memory == NULL)
+		abort();
+	pop3_lend_line(&fake->session, memory);
+}
+
 static void take_back_line(struct pop3_fake *fake)
 {
+	size_t cap = fake->session.line_cap;
 	char *memory = pop3_take_line(&fake->session);
 
 	if (memory == NULL)
 		return;
-	for (size_t i = 0; i < POP3_AUTH_LINE_MAX && memory[i] != '\0'; i++)
-		unsound(fake, "a long line is given back with something in it");
-	free(memory);
-	fake->lent = false;
+	put_back(fake, memory, cap);
+	fake->lent = fake->lent && cap != POP3_AUTH_LINE_MAX;
 }
 
 void pop3_fake_free(struct pop3_fake *fake)
@@ -198,14 +218,17 @@ static void exchange_over(struct pop3_fake *fake)
 	fake->exchanges_over++;
 }
 
-static void lend_line(struct pop3_fake *fake)
+static void lend_more(struct pop3_fake *fake)
 {
-	char *memory = fake->no_lines ? NULL : malloc(POP3_AUTH_LINE_MAX);
+	char *memory = fake->no_lines ? NULL : calloc(1, POP3_AUTH_LINE_MAX);
+	char *before;
 
 	if (fake->lent)
 		unsound(fake, "two long lines at a time");
 	fake->lent = memory != NULL;
-	pop3_report_line(&fake->session, memory);
+	before = pop3_report_line(&fake->session, memory);
+	if (before != NULL)
+		put_back(fake, before, POP3_LINE_MAX);
 }
 
 static void tell_totals(struct pop3_fake *fake, const struct pop3_action *action)
@@ -310,7 +333,7 @@ static void perform(struct pop3_fake *fake, const struct pop3_action *action)
 		exchange_over(fake);
 		break;
 	case POP3_MORE_LINE:
-		lend_line(fake);
+		lend_more(fake);
 		break;
 	case POP3_TOTALS:
 		tell_totals(fake, action);
@@ -346,6 +369,7 @@ void pop3_fake_run(struct pop3_fake *fake, struct str *in)
 	do {
 		if (buf_room(&fake->out) < POP3_STEP_ROOM)
 			flush(fake);
+		lend_line(fake);
 		action = pop3_step(&fake->session, in, &fake->out);
 		perform(fake, &action);
 		take_back_line(fake);

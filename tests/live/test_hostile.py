@@ -39,6 +39,23 @@ class Hostile(LiveTest):
                 connection.sendall(bytes([octet]))
         self.assert_served()
 
+    def test_lines_that_come_octet_by_octet_side_by_side_keep_apart(self):
+        users = [f"user{number}" for number in range(10)]
+        self.start(*users)
+        for number, user in enumerate(users):
+            self.mx.deliver(f"{user}@example.test", HEADER + b"x" * number)
+        sessions = [wire.Pop3(self.mx.pop3) for _ in users]
+        for session in sessions:
+            self.addCleanup(session.close)
+        for command in ("USER {}@example.test\r\n", f"PASS {PASSWORD}\r\n", "LIST 1\r\n"):
+            for octets in zip(*(command.format(user).encode() for user in users)):
+                for session, octet in zip(sessions, octets):
+                    session.send(bytes([octet]))
+            replies = [session.line() for session in sessions]
+            self.assertEqual([reply[:3] for reply in replies], [b"+OK"] * len(users))
+        sizes = [int(reply.split()[2]) for reply in replies]
+        self.assertEqual(len(set(sizes)), len(users), sizes)
+
     def test_readers_that_never_read_keep_no_worker(self):
         users = [f"deaf{number}" for number in range(20)]
         self.start("bob", *users)
