@@ -80,11 +80,26 @@ size_t log_printable(struct str s)
 	return code_printable(code) ? n : 0;
 }
 
-/* Takes one character, or one octet that is none, off *value; its escaped form into `unit`. */
-static struct str escape_next(struct str *value, char unit[4])
+/* Octets at the front that stand for themselves, at most `max`: most values are nothing else. */
+static size_t plain_octets(struct str value, size_t max)
+{
+	size_t n = 0;
+
+	while (n < value.n && n < max && value.p[n] >= ' ' && value.p[n] <= '~' &&
+	       value.p[n] != '"' && value.p[n] != '\\')
+		n++;
+	return n;
+}
+
+/*
+ * Takes plain octets, one character, or one octet that is none, off *value; `unit` has room for its
+ * escaped form.
+ */
+static struct str escape_next(struct str *value, size_t room, char unit[4])
 {
 	static const char digits[] = "0123456789abcdef";
-	size_t n = log_printable(*value);
+	size_t plain = plain_octets(*value, room);
+	size_t n = plain > 0 ? plain : log_printable(*value);
 	unsigned char octet = (unsigned char)value->p[0];
 	struct str escaped = { value->p, n };
 
@@ -115,9 +130,10 @@ void log_escape(struct buf *to, struct str value, size_t max)
 		value.n = max;
 	(void)buf_add_char(to, '"');
 	while (value.n > 0) {
-		struct str escaped = escape_next(&value, unit);
+		size_t room = buf_room(to) - 1 - CUT_ROOM;
+		struct str escaped = escape_next(&value, room, unit);
 
-		if (escaped.n + 1 + CUT_ROOM > buf_room(to)) {
+		if (escaped.n > room) {
 			cut = true;
 			break;
 		}
