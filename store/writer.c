@@ -359,6 +359,18 @@ static struct store_job *with_logins(struct shard *shard, struct store_job *jobs
 	return &login->job;
 }
 
+/*
+ * While it waits, the writer reads: it holds the lock of the log's newest state, and readers of this
+ * process that take the same one make no system call for it. Each commit lets go of it first, or the
+ * log could not begin anew.
+ */
+static void stand(struct shard *shard)
+{
+	struct fault ignored;
+
+	(void)!statement_row(shard->stmt[W_STAND], &ignored);
+}
+
 static void *writer_thread(void *context)
 {
 	struct shard *shard = context;
@@ -367,7 +379,9 @@ static void *writer_thread(void *context)
 	struct login *logins;
 	bool ending = false;
 
+	stand(shard);
 	while (!ending && next_work(shard, &jobs, &logins)) {
+		statement_reset(shard->stmt[W_STAND]);
 		jobs = with_logins(shard, jobs, &login, logins);
 		if (batch_run(shard, jobs)) {
 			tell(shard, jobs);
@@ -376,7 +390,11 @@ static void *writer_thread(void *context)
 			ending = leave_service(shard, jobs);
 		}
 		logins_free(&logins);
+		if (!ending)
+			stand(shard);
 	}
+	if (!ending)
+		statement_reset(shard->stmt[W_STAND]);
 	return NULL;
 }
 

@@ -103,6 +103,7 @@ const char *const writer_sql[W_STMT_COUNT] = {
 		"DELETE FROM session WHERE (mailbox, change) IN"
 		" (SELECT mailbox, change FROM session WHERE mailbox = ?1 LIMIT ?2)",
 	[W_META_SET] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+	[W_STAND] = "SELECT value FROM meta WHERE key = 'shard'",
 	[W_FREE_PAGES] = "PRAGMA freelist_count",
 	[W_VACUUM] = "PRAGMA incremental_vacuum(64)",
 };

@@ -419,12 +419,14 @@ static void held_reader_sees_one_moment(void **state)
 	assert_int_equal(message_read(f->reader, maildrop, &message, 0, octets, 8, &part,
 				      &fault),
 			 STORE_OK);
-	assert_int_equal(fixture_sql(f, key.shard, "PRAGMA wal_checkpoint(RESTART)"), 1);
+	assert_int_equal(sqlite3_txn_state(f->reader->shards[key.shard].db, "main"),
+			 SQLITE_TXN_READ);
 	store_reader_rest(f->reader);
 	assert_int_equal(message_read(f->reader, maildrop, &message, 0, octets, 8, &part,
 				      &fault),
 			 STORE_GONE);
-	assert_int_equal(fixture_sql(f, key.shard, "PRAGMA wal_checkpoint(RESTART)"), 0);
+	assert_int_equal(sqlite3_txn_state(f->reader->shards[key.shard].db, "main"),
+			 SQLITE_TXN_NONE);
 	maildrop_close(&maildrop);
 }
 

@@ -74,6 +74,7 @@ static void writer_statements_use_their_indexes(void **state)
 		[W_RECENT_FIND] = "USING PRIMARY KEY (day=? AND mailbox=? AND digest=?)",
 		[W_RECENT_EXPIRE] = "USING PRIMARY KEY (day<?)",
 		[W_SESSION_REMOVE] = "USING PRIMARY KEY (mailbox=?)",
+		[W_STAND] = "SEARCH meta USING PRIMARY KEY (key=?)",
 	};
 	sqlite3 *db = open_shard(*state);
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/store_private.h"
 #include "store_fixture.h"
@@ -198,6 +200,46 @@ static void low_job_runs_after_the_others(void **state)
 	fixture_open(f);
 }
 
+/* Somebody else's checkpoint, which would have the log begin anew, finds a reader in it. */
+static bool log_is_held(const struct fixture *f, unsigned shard)
+{
+	return fixture_sql(f, shard, "PRAGMA wal_checkpoint(RESTART)") == 1;
+}
+
+/* Readers share its lock of the newest state of the log. */
+static void writer_that_waits_stands_in_the_log(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		(void)fixture_deliver(f, 1, "A: b\r\n\r\nx\r\n");
+		/* It tells first, and then stands. */
+		for (unsigned tries = 0; tries < 10000 && !log_is_held(f, 1); tries++)
+			usleep(1000);
+		assert_true(log_is_held(f, 1));
+	}
+}
+
+/* ... and yet it begins anew. */
+static void log_does_not_grow_for_ever(void **state)
+{
+	enum { OCTETS = 1 << 20, MESSAGES = 48 };
+	struct fixture *f = *state;
+	char *text = test_malloc(OCTETS + 1);
+	struct stat log;
+
+	memset(text, 'x', OCTETS);
+	for (size_t i = 80; i < OCTETS; i += 80)
+		memcpy(text + i, "\r\n", 2);
+	memcpy(text, "A: b\r\n\r\n", 8);
+	text[OCTETS] = '\0';
+	for (unsigned i = 0; i < MESSAGES; i++)
+		(void)fixture_deliver(f, 1, text);
+	assert_int_equal(stat(fixture_path(f, "mail-01.db-wal"), &log), 0);
+	assert_in_range(log.st_size, 1, 20 << 20);
+	test_free(text);
+}
+
 /* Deliveries from several threads into the same few maildrops. */
 struct deliverer {
 	struct fixture *f;
@@ -248,6 +290,8 @@ int main(void)
 		STORE_CASE(batch_failing_job_fails_alone),
 		STORE_CASE(batch_is_one_commit),
 		STORE_CASE(low_job_runs_after_the_others),
+		STORE_CASE(writer_that_waits_stands_in_the_log),
+		STORE_CASE(log_does_not_grow_for_ever),
 		STORE_CASE(deliveries_from_many_threads_are_all_there_once),
 	};
 
