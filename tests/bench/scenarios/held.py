@@ -107,7 +107,7 @@ def prepare(server, sessions):
     server.add_users("fresh", 16)
     server.add_users("held", sessions)
     fill(server, "fresh", 16, 20, kib=1)
-    load(server, "pop3", prefix="held", users=sessions, limit=sessions)
+    load(server, "pop3", prefix="held", users=sessions, limit=sessions, clients=min(16, sessions))
     polls(server)()
 
 
