@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "config_address.h"
 #include "config_private.h"
+#include "restante/limits.h"
 
 #define OPTIONS_MAX 64
 #define LISTENER "listener"
@@ -247,6 +248,17 @@ static bool takes_smtp_port(const struct config_listener *listener)
 	       address.u.base.sa_family != AF_UNIX && ntohs(address.u.v4.sin_port) == 25;
 }
 
+/* LISTEN_FDNAMES is a list with colons, and the name stands in the log as a word. */
+static bool name_possible(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] > '~' || strchr(":\"\\", name[i]) != NULL)
+			return false;
+	return n > 0 && n <= LISTENER_NAME_MAX;
+}
+
 /* libconfuse's callback for a section that has just ended. */
 static int take_listener(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -265,12 +277,11 @@ static int take_listener(cfg_t *cfg, cfg_opt_t *opt)
 			 show(&shown, title));
 		return -1;
 	}
-	/* LISTEN_FDNAMES is a list with colons; and the name stands in the log as a word. */
-	if (title[0] == '\0' || strpbrk(title, ": \t\"\\") != NULL) {
+	if (!name_possible(title)) {
 		complain(cfg,
-			 "listener %s: a name has at least one character, no space, colon or "
+			 "listener %s: a name has 1 to %d ASCII characters, no space, colon or "
 			 "quote",
-			 show(&shown, title));
+			 show(&shown, title), LISTENER_NAME_MAX);
 		return -1;
 	}
 	if (!keep_listener(reading.config, title)) {

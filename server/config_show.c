@@ -62,7 +62,7 @@ static void show_listener(const struct config_listener *listener,
 	struct buf to = buf_over(text, sizeof text - 1);
 
 	(void)buf_add(&to, STR("listener "));
-	log_escape(&to, str_of(listener->name), 128);
+	log_escape(&to, str_of(listener->name), LISTENER_NAME_MAX);
 	(void)buf_add(&to, STR(" {"));
 	text[to.n] = '\0';
 	line(context, text);

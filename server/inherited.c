@@ -76,7 +76,7 @@ bool inherited_open(struct inherited *inherited, struct fault *fault)
 		names = "";
 	for (uint64_t i = 0; i < count; i++) {
 		int fd = FIRST_FD + (int)i;
-		char name[64];
+		char name[LISTENER_NAME_MAX + 1];
 		int flags;
 
 		next_name(&names, name, sizeof name);

@@ -8,13 +8,14 @@
 #include "config_address.h"
 #include "restante/compiler.h"
 #include "restante/fault.h"
+#include "restante/limits.h"
 
 #define INHERITED_MAX 64
 
 struct inherited {
 	struct {
-		int fd;        /* -1 = taken */
-		char name[64]; /* "" = none */
+		int fd;                           /* -1 = taken */
+		char name[LISTENER_NAME_MAX + 1]; /* "" = none */
 	} sockets[INHERITED_MAX];
 	size_t n;
 };

@@ -61,6 +61,9 @@
 /* message_size, octets; 0 in the configuration means no limit but this machine's disk. */
 #define LMTP_MESSAGE_OCTETS (UINT64_C(128) << 20)
 
+/* A listener's name: as long as any in LISTEN_FDNAMES is kept. */
+#define LISTENER_NAME_MAX 63
+
 /* --- accounts --------------------------------------------------------------------------- */
 /* RFC 5321 section 4.5.3.1: local-part 64 + "@" + domain 255, path 256 less "<" and ">". */
 #define ADDRESS_MAX 320

@@ -11,6 +11,8 @@
 #include "config_private.h"
 #include "restante/limits.h"
 
+#define NAME_OF_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define BAD_NAME ": a name has 1 to 63 ASCII characters, no space, colon or quote"
 #define LISTENER "listener \"p\" { protocol = pop3 address = \"127.0.0.1:0\" }\n"
 
 /* Reads `text` as a file; its name in faults is replaced by "conf". */
@@ -190,9 +192,13 @@ static void errors_name_file_line_and_option(void **state)
 		{ "listener \"x\" {\n protocol = pop3\n}\n",
 		  "conf:3: listener \"x\" has no option \"address\"" },
 		{ "listener \"a b\" { protocol = pop3 address = \"*:1\" }\n",
-		  "conf:1: listener \"a b\": a name has at least one character, no space, "
-		  "colon or "
-		  "quote" },
+		  "conf:1: listener \"a b\"" BAD_NAME },
+		{ "listener \"a\001\" { protocol = pop3 address = \"*:1\" }\n",
+		  "conf:1: listener \"a\\x01\"" BAD_NAME },
+		{ "listener \"\xC3\xA4\" { protocol = pop3 address = \"*:1\" }\n",
+		  "conf:1: listener \"\xC3\xA4\"" BAD_NAME },
+		{ "listener \"" NAME_OF_64 "\" { protocol = pop3 address = \"*:1\" }\n",
+		  "conf:1: listener \"" NAME_OF_64 "\"" BAD_NAME },
 		{ "listener \"x\" { protocol = lmtp address = \"[::1]:025\" }\n",
 		  "conf:1: listener \"x\": LMTP must not be spoken on port 25 (RFC 2033)" },
 		{ "listener \"x\" { protocol = lmtp address = \"*:25\" }\n",
